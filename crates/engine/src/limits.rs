@@ -1,0 +1,39 @@
+//! Every bound of the machines, with its unit and why.
+//!
+//! Not here: settings an operator may change (`server::config`). These are part of the format: all
+//! replicas must agree on them, so a change is a new format version.
+
+/// Characters (Unicode scalar values) in an instance id: the SDKs' own bound.
+pub const INSTANCE_ID_CHARS_MAX: usize = 100;
+/// Bytes in an instance id: 100 characters of 4 bytes.
+pub const INSTANCE_ID_BYTES_MAX: usize = 400;
+/// Bytes in an orchestration, activity or event name, and in a version.
+pub const NAME_BYTES_MAX: usize = 1_024;
+/// Bytes in one value: an input, a result, an event's payload. Larger ones need the payload room.
+pub const VALUE_BYTES_MAX: usize = 1 << 20;
+/// Bytes in one orchestrator turn's answer, all actions together.
+pub const TURN_BYTES_MAX: usize = 16 << 20;
+/// Bytes in one log entry; storage splits it into frames and commits it whole.
+pub const ENTRY_BYTES_MAX: usize = 32 << 20;
+/// Bytes in one work item: what the published workers accept in one message.
+pub const WORK_ITEM_BYTES_MAX: usize = 4 << 20;
+/// Actions in one turn: a fan-out of 10,000 and room to spare.
+pub const TURN_ACTIONS_MAX: usize = 20_000;
+/// Events waiting in one instance's inbox; beyond it `raise_event` is refused.
+pub const INBOX_EVENTS_MAX: u32 = 100_000;
+/// Tags on one instance.
+pub const TAGS_MAX: usize = 64;
+/// Depth of nested failure details that is kept.
+pub const FAILURE_DEPTH_MAX: usize = 32;
+/// Bytes a history or inbox chunk grows to before the next one is begun: small enough that
+/// rewriting the last chunk each turn is cheap, large enough that a long history has few.
+pub const CHUNK_BYTES: usize = 8 << 10;
+/// Rows that one bounded command (due timers, sweeps, purges, hand-outs after a leader change)
+/// touches before it asks for a follow-up.
+pub const CASCADE_ROWS_MAX: usize = 256;
+/// How long a client request's id is remembered, in seconds; beyond it the outcome is unknown.
+pub const REQUEST_WINDOW_SECONDS: u64 = 600;
+
+// A turn's answer and its envelope must fit an entry, or an accepted turn could not be logged.
+const _: () = assert!(TURN_BYTES_MAX * 2 <= ENTRY_BYTES_MAX);
+const _: () = assert!(VALUE_BYTES_MAX < WORK_ITEM_BYTES_MAX);
