@@ -1,1 +1,7 @@
-//! stub
+//! One running node: turns requests into commands, runs the machines over their logs, performs
+//! effects.
+//!
+//! Not here: anything that must be the same on all replicas (`engine` decides that).
+
+pub mod config;
+pub mod observe;

@@ -1,0 +1,72 @@
+//! A configuration file as a list of keys with their text and line.
+//!
+//! Values become the text that a variable would hold, so that one parser serves all sources.
+//! Not here: what the keys mean (`load`).
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::problem::Problem;
+use crate::observe::codes;
+
+/// One `key = value` of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Line {
+    /// `section.name`.
+    pub key: String,
+    /// As it would stand in a variable, or what is there instead of a value.
+    pub text: Result<String, &'static str>,
+    /// Counted from 1.
+    pub line: usize,
+}
+
+/// Reads a file's text.
+pub(super) fn parse(name: &str, text: &str) -> Result<Vec<Line>, Problem> {
+    let table = DeTable::parse(text).map_err(|error| {
+        let line = error.span().map_or(1, |span| line_of(text, span.start));
+        Problem {
+            code: &codes::CONFIG_SYNTAX,
+            place: format!("{name}:{line}"),
+            detail: error.message().replace('\n', ", "),
+        }
+    })?;
+    let mut lines = Vec::new();
+    for (section, value) in table.get_ref() {
+        let inner = match value.get_ref() {
+            DeValue::Table(inner) => inner,
+            _ => {
+                lines.push(line(text, section.get_ref().to_string(), section, value));
+                continue;
+            }
+        };
+        for (key, value) in inner {
+            lines.push(line(text, format!("{}.{}", section.get_ref(), key.get_ref()), key, value));
+        }
+    }
+    lines.sort_by_key(|line| line.line);
+    Ok(lines)
+}
+
+fn line<K>(text: &str, key: String, name: &Spanned<K>, value: &Spanned<DeValue<'_>>) -> Line {
+    Line { key, text: as_text(value.get_ref()), line: line_of(text, name.span().start) }
+}
+
+fn as_text(value: &DeValue<'_>) -> Result<String, &'static str> {
+    match value {
+        DeValue::String(text) => Ok(text.to_string()),
+        DeValue::Integer(number) if number.radix() == 10 => Ok(number.as_str().replace('_', "")),
+        DeValue::Integer(_) => Err("a number that is not decimal"),
+        DeValue::Boolean(flag) => Ok(flag.to_string()),
+        DeValue::Array(items) => {
+            let items: Result<Vec<String>, _> = items.iter().map(|item| as_text(item.get_ref())).collect();
+            Ok(items?.join(","))
+        }
+        DeValue::Float(_) => Err("a number with a decimal point"),
+        DeValue::Datetime(_) => Err("a date"),
+        DeValue::Table(_) => Err("a table"),
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
+}

@@ -1,0 +1,286 @@
+//! The table of settings. A new one is a row here and a field in `typed`; the environment
+//! variable, the bounds check, `outlast config show` and the reference page follow from the row.
+//!
+//! The doc line of a row is its documentation: say what it does and when one would change it.
+//! Rows are grouped by section and never renamed after a release.
+
+use super::value::Kind;
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+const SECOND: u64 = 1_000;
+const MINUTE: u64 = 60 * SECOND;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+/// Which defaults apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// `outlast serve`: nothing is created or opened that was not asked for.
+    Serve,
+    /// `outlast dev` and `outlast demo`: samples run with no settings.
+    Dev,
+}
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// `section.name`, as in the file.
+    pub key: &'static str,
+    /// What a value looks like and its bounds.
+    pub kind: Kind,
+    /// The default, written as in the environment variable.
+    pub default: &'static str,
+    /// The default of `dev` and `demo` where it is another.
+    pub default_dev: Option<&'static str>,
+    /// What it does, for the reference page.
+    pub doc: &'static str,
+    /// The first release that has it.
+    pub since: &'static str,
+}
+
+impl Setting {
+    /// The environment variable that sets it.
+    pub fn variable(&self) -> String {
+        format!("OUTLAST_{}", self.key.replace('.', "__").to_uppercase())
+    }
+
+    /// The default under a profile.
+    pub fn default_for(&self, profile: Profile) -> &'static str {
+        match profile {
+            Profile::Serve => self.default,
+            Profile::Dev => self.default_dev.unwrap_or(self.default),
+        }
+    }
+
+    /// The row of a key.
+    pub fn find(key: &str) -> Option<&'static Setting> {
+        SETTINGS.iter().find(|setting| setting.key == key)
+    }
+}
+
+const fn setting(key: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Setting {
+    Setting { key, kind, default, default_dev: None, doc, since: "0.1.0" }
+}
+
+const fn in_dev(setting: Setting, default_dev: &'static str) -> Setting {
+    Setting { default_dev: Some(default_dev), ..setting }
+}
+
+const fn span(min: u64, max: u64) -> Kind {
+    Kind::Duration { min, max }
+}
+
+/// All settings, in the order of the reference page.
+pub const SETTINGS: &[Setting] = &[
+    in_dev(
+        setting(
+            "node.data_dir",
+            Kind::Path,
+            "/var/lib/outlast",
+            "Where the node keeps everything. One process at a time; put it on a disk whose fsync tells the truth.",
+        ),
+        ".outlast",
+    ),
+    setting(
+        "node.drain_timeout",
+        span(0, 10 * MINUTE),
+        "10s",
+        "How long a stopping node lets requests in flight and turns handed to workers finish. What is not finished by then is offered again after the start; nothing acknowledged is lost.",
+    ),
+    setting(
+        "grpc.listen",
+        Kind::Addresses,
+        "127.0.0.1:4001",
+        "Addresses for SDK workers and clients. The start fails if one of them is taken.",
+    ),
+    in_dev(
+        setting(
+            "grpc.listen_if_free",
+            Kind::Addresses,
+            "",
+            "Further gRPC addresses that are only a notice when they are taken. The emulator's port 8080 in `dev` and `demo`, so that its samples run unchanged.",
+        ),
+        "127.0.0.1:8080",
+    ),
+    setting(
+        "grpc.message_bytes_max",
+        Kind::Bytes { min: MIB, max: 32 * MIB },
+        "17MiB",
+        "The largest message that is read from a client or worker. It must hold one turn's answer, which is at most 16 MiB.",
+    ),
+    setting(
+        "grpc.keepalive",
+        span(SECOND, 10 * MINUTE),
+        "30s",
+        "How often a silent connection is asked whether it is still there. A worker that does not answer loses its work items to another one.",
+    ),
+    in_dev(
+        setting(
+            "grpc.reflection",
+            Kind::Flag,
+            "false",
+            "Whether the gRPC reflection service answers. Useful with tools such as grpcurl.",
+        ),
+        "true",
+    ),
+    setting(
+        "http.listen",
+        Kind::Addresses,
+        "127.0.0.1:4002",
+        "Addresses for the HTTP API, metrics and health. The start fails if one of them is taken.",
+    ),
+    setting(
+        "http.body_bytes_max",
+        Kind::Bytes { min: 64 * KIB, max: 32 * MIB },
+        "8MiB",
+        "The largest request body that is read. A value in it is at most 1 MiB, but JSON text may need several bytes for one of them.",
+    ),
+    setting(
+        "http.hosts_allowed",
+        Kind::Texts,
+        "",
+        "Host names, besides `localhost` and loopback addresses, that a request may be addressed to. It keeps web pages in a browser on this machine from talking to the node.",
+    ),
+    setting(
+        "http.wait_max",
+        span(SECOND, 10 * MINUTE),
+        "60s",
+        "The longest time one request may wait for an instance to finish. Clients repeat the request.",
+    ),
+    setting(
+        "hubs.partitions",
+        Kind::Count { min: 1, max: 1_024 },
+        "8",
+        "Partitions of a task hub created from now on. Fixed for the hub's life: more let a hub spread over more cores and nodes.",
+    ),
+    in_dev(
+        setting(
+            "hubs.create_on_use",
+            Kind::Flag,
+            "false",
+            "Whether a task hub that does not exist is created when it is first named. Otherwise the answer is not found.",
+        ),
+        "true",
+    ),
+    setting(
+        "hubs.tombstone",
+        span(0, 365 * DAY),
+        "7d",
+        "How long a deleted task hub can be brought back before its state may be removed.",
+    ),
+    setting(
+        "log.format",
+        Kind::Choice(&["auto", "human", "json"]),
+        "auto",
+        "How log lines look. `auto`: for people where standard error is a terminal, JSON lines otherwise.",
+    ),
+    setting(
+        "log.level",
+        Kind::Text,
+        "info",
+        "Which log lines are written: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,server::dispatch=debug`.",
+    ),
+    setting(
+        "log.color",
+        Kind::Choice(&["auto", "always", "never"]),
+        "auto",
+        "Whether log lines for people have colours. `auto`: where standard error is a terminal and `NO_COLOR` is not set.",
+    ),
+    setting(
+        "runner.threads",
+        Kind::Count { min: 0, max: 256 },
+        "0",
+        "Threads that run partitions. 0: as many as the machine has cores, at most 16.",
+    ),
+    setting(
+        "storage.tables_cache_bytes",
+        Kind::Bytes { min: MIB, max: 1_024 * GIB },
+        "64MiB",
+        "Memory for pages of the tables on disk, over all partitions of the node.",
+    ),
+    setting(
+        "storage.working_set_bytes",
+        Kind::Bytes { min: 4 * MIB, max: 1_024 * GIB },
+        "256MiB",
+        "Memory for the rows of instances that are at work, over all partitions of the node. What does not fit is read again when it is needed.",
+    ),
+    setting(
+        "storage.checkpoint_interval",
+        span(SECOND, HOUR),
+        "30s",
+        "How long until committed rows are made durable in the tables. A restart replays what came after the last checkpoint.",
+    ),
+    setting(
+        "storage.checkpoint_bytes",
+        Kind::Bytes { min: MIB, max: 16 * GIB },
+        "64MiB",
+        "Committed rows of one partition that bring its checkpoint forward.",
+    ),
+    setting(
+        "storage.segment_bytes",
+        Kind::Bytes { min: MIB, max: 4 * GIB },
+        "64MiB",
+        "Size of one file of the node log. Files are allocated ahead and used again.",
+    ),
+    setting(
+        "storage.free_bytes_min",
+        Kind::Bytes { min: 0, max: 1_024 * GIB },
+        "128MiB",
+        "Free disk space below which the node accepts no new work, so that it can still finish and store what it has. It accepts work again as soon as there is room.",
+    ),
+    setting(
+        "work.redeliveries_max",
+        Kind::Count { min: 1, max: 1_000 },
+        "10",
+        "How often a work item is handed out again after the worker that had it went away. Beyond it an instance is held as stuck, an activity fails, with the reason.",
+    ),
+    setting(
+        "work.termination_wait",
+        span(0, 10 * MINUTE),
+        "5s",
+        "How long a terminated instance may wait for its worker to confirm before it ends without.",
+    ),
+    setting(
+        "clock.offset_max",
+        span(1, MINUTE),
+        "500ms",
+        "How far the wall clock may jump ahead of the monotonic clock before the jump is refused and reported. Timers then fire by the old pace.",
+    ),
+    setting(
+        "security.insecure",
+        Kind::Flag,
+        "false",
+        "Accept addresses that other machines can reach, although nothing is encrypted and nobody is asked who they are. A warning is logged for as long as it is set.",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::config::value::Value;
+
+    #[test]
+    fn every_default_is_within_its_own_bounds() {
+        for setting in SETTINGS {
+            for profile in [Profile::Serve, Profile::Dev] {
+                let text = setting.default_for(profile);
+                assert!(Value::parse(setting.kind, text).is_ok(), "{}: {text}", setting.key);
+            }
+        }
+    }
+
+    #[test]
+    fn keys_are_unique_and_grouped_by_section() {
+        let keys: BTreeSet<_> = SETTINGS.iter().map(|setting| setting.key).collect();
+        assert_eq!(keys.len(), SETTINGS.len());
+        let mut sections: Vec<&str> =
+            SETTINGS.iter().filter_map(|setting| setting.key.split('.').next()).collect();
+        sections.dedup();
+        let distinct: BTreeSet<_> = sections.iter().copied().collect();
+        assert_eq!(distinct.len(), sections.len(), "{sections:?}");
+    }
+}

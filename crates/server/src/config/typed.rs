@@ -1,0 +1,319 @@
+//! The settings as the node uses them, and the checks over more than one of them.
+//!
+//! Built from the table's values, so that a field here and its row in `settings` cannot disagree
+//! about bounds. Not here: defaults, parsing, precedence.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::load::Origin;
+use super::problem::Problem;
+use super::value::Value;
+use crate::observe::codes;
+
+/// Everything a node is told. See the rows of `settings` for what each field means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// `[node]`
+    pub node: Node,
+    /// `[grpc]`
+    pub grpc: Grpc,
+    /// `[http]`
+    pub http: Http,
+    /// `[hubs]`
+    pub hubs: Hubs,
+    /// `[log]`
+    pub log: Log,
+    /// `[runner]`
+    pub runner: Runner,
+    /// `[storage]`
+    pub storage: Storage,
+    /// `[work]`
+    pub work: Work,
+    /// `clock.offset_max`
+    pub clock_offset_max: Duration,
+    /// `security.insecure`
+    pub insecure: bool,
+}
+
+/// `[node]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// `node.data_dir`
+    pub data_dir: PathBuf,
+    /// `node.drain_timeout`
+    pub drain_timeout: Duration,
+}
+
+/// `[grpc]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grpc {
+    /// `grpc.listen`
+    pub listen: Vec<SocketAddr>,
+    /// `grpc.listen_if_free`
+    pub listen_if_free: Vec<SocketAddr>,
+    /// `grpc.message_bytes_max`
+    pub message_bytes_max: usize,
+    /// `grpc.keepalive`
+    pub keepalive: Duration,
+    /// `grpc.reflection`
+    pub reflection: bool,
+}
+
+/// `[http]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Http {
+    /// `http.listen`
+    pub listen: Vec<SocketAddr>,
+    /// `http.body_bytes_max`
+    pub body_bytes_max: usize,
+    /// `http.hosts_allowed`
+    pub hosts_allowed: Vec<String>,
+    /// `http.wait_max`
+    pub wait_max: Duration,
+}
+
+/// `[hubs]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hubs {
+    /// `hubs.partitions`
+    pub partitions: u32,
+    /// `hubs.create_on_use`
+    pub create_on_use: bool,
+    /// `hubs.tombstone`
+    pub tombstone: Duration,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// `log.format`
+    pub format: Format,
+    /// `log.level`
+    pub level: String,
+    /// `log.color`
+    pub color: Color,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For people on a terminal, JSON otherwise.
+    Auto,
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Whether log lines for people have colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// `[runner]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Runner {
+    /// `runner.threads`; 0: by the machine's cores.
+    pub threads: usize,
+}
+
+/// `[storage]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Storage {
+    /// `storage.tables_cache_bytes`
+    pub tables_cache_bytes: usize,
+    /// `storage.working_set_bytes`
+    pub working_set_bytes: usize,
+    /// `storage.checkpoint_interval`
+    pub checkpoint_interval: Duration,
+    /// `storage.checkpoint_bytes`
+    pub checkpoint_bytes: u64,
+    /// `storage.segment_bytes`
+    pub segment_bytes: u64,
+    /// `storage.free_bytes_min`
+    pub free_bytes_min: u64,
+}
+
+/// `[work]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Work {
+    /// `work.redeliveries_max`
+    pub redeliveries_max: u32,
+    /// `work.termination_wait`
+    pub termination_wait: Duration,
+}
+
+type Values = BTreeMap<&'static str, (Value, Origin)>;
+
+impl Config {
+    pub(super) fn from_values(values: &Values) -> Self {
+        let read = Read(values);
+        Self {
+            node: Node {
+                data_dir: read.text("node.data_dir").into(),
+                drain_timeout: read.time("node.drain_timeout"),
+            },
+            grpc: Grpc {
+                listen: read.addresses("grpc.listen"),
+                listen_if_free: read.addresses("grpc.listen_if_free"),
+                message_bytes_max: read.size("grpc.message_bytes_max"),
+                keepalive: read.time("grpc.keepalive"),
+                reflection: read.flag("grpc.reflection"),
+            },
+            http: Http {
+                listen: read.addresses("http.listen"),
+                body_bytes_max: read.size("http.body_bytes_max"),
+                hosts_allowed: read.texts("http.hosts_allowed"),
+                wait_max: read.time("http.wait_max"),
+            },
+            hubs: Hubs {
+                partitions: read.count("hubs.partitions"),
+                create_on_use: read.flag("hubs.create_on_use"),
+                tombstone: read.time("hubs.tombstone"),
+            },
+            log: read_log(&read),
+            runner: Runner { threads: usize::try_from(read.count("runner.threads")).unwrap_or(0) },
+            storage: read_storage(&read),
+            work: Work {
+                redeliveries_max: read.count("work.redeliveries_max"),
+                termination_wait: read.time("work.termination_wait"),
+            },
+            clock_offset_max: read.time("clock.offset_max"),
+            insecure: read.flag("security.insecure"),
+        }
+    }
+
+    /// What is wrong although each value for itself is allowed.
+    pub(super) fn check(&self, origin: impl Fn(&str) -> Origin) -> Vec<Problem> {
+        let listens = [
+            ("grpc.listen", &self.grpc.listen),
+            ("grpc.listen_if_free", &self.grpc.listen_if_free),
+            ("http.listen", &self.http.listen),
+        ];
+        let mut problems = Vec::new();
+        for (key, addresses) in listens {
+            for address in addresses.iter().filter(|address| !self.insecure && !address.ip().is_loopback()) {
+                problems.push(Problem {
+                    code: &codes::BIND_REFUSED,
+                    place: origin(key).to_string(),
+                    detail: refused_bind(key, *address),
+                });
+            }
+        }
+        if self.grpc.listen.is_empty() {
+            problems.push(Problem {
+                code: &codes::CONFIG_CONTRADICTION,
+                place: origin("grpc.listen").to_string(),
+                detail: "grpc.listen: a node needs at least one address for workers and clients".to_owned(),
+            });
+        }
+        problems
+    }
+}
+
+fn refused_bind(key: &str, address: SocketAddr) -> String {
+    format!(
+        "refusing to listen on {address} ({key}): other machines could reach it, nothing is encrypted and \
+         nobody is asked who they are; nothing was started. use a loopback address, or set \
+         security.insecure = true if the network in front of this machine protects it"
+    )
+}
+
+fn read_log(read: &Read<'_>) -> Log {
+    Log {
+        format: match read.text("log.format").as_str() {
+            "human" => Format::Human,
+            "json" => Format::Json,
+            _ => Format::Auto,
+        },
+        level: read.text("log.level"),
+        color: match read.text("log.color").as_str() {
+            "always" => Color::Always,
+            "never" => Color::Never,
+            _ => Color::Auto,
+        },
+    }
+}
+
+fn read_storage(read: &Read<'_>) -> Storage {
+    Storage {
+        tables_cache_bytes: read.size("storage.tables_cache_bytes"),
+        working_set_bytes: read.size("storage.working_set_bytes"),
+        checkpoint_interval: read.time("storage.checkpoint_interval"),
+        checkpoint_bytes: read.bytes("storage.checkpoint_bytes"),
+        segment_bytes: read.bytes("storage.segment_bytes"),
+        free_bytes_min: read.bytes("storage.free_bytes_min"),
+    }
+}
+
+/// Takes values out of the table's map by the type their row promises.
+struct Read<'a>(&'a Values);
+
+impl Read<'_> {
+    fn text(&self, key: &'static str) -> String {
+        match &self.0[key].0 {
+            Value::Text(text) => text.clone(),
+            other => wrong(key, other),
+        }
+    }
+
+    fn texts(&self, key: &'static str) -> Vec<String> {
+        match &self.0[key].0 {
+            Value::Texts(texts) => texts.clone(),
+            other => wrong(key, other),
+        }
+    }
+
+    fn addresses(&self, key: &'static str) -> Vec<SocketAddr> {
+        match &self.0[key].0 {
+            Value::Addresses(addresses) => addresses.clone(),
+            other => wrong(key, other),
+        }
+    }
+
+    fn flag(&self, key: &'static str) -> bool {
+        match &self.0[key].0 {
+            Value::Flag(flag) => *flag,
+            other => wrong(key, other),
+        }
+    }
+
+    fn count(&self, key: &'static str) -> u32 {
+        match &self.0[key].0 {
+            Value::Count(count) => u32::try_from(*count).unwrap_or(u32::MAX),
+            other => wrong(key, other),
+        }
+    }
+
+    fn bytes(&self, key: &'static str) -> u64 {
+        match &self.0[key].0 {
+            Value::Bytes(bytes) => *bytes,
+            other => wrong(key, other),
+        }
+    }
+
+    fn size(&self, key: &'static str) -> usize {
+        usize::try_from(self.bytes(key)).unwrap_or(usize::MAX)
+    }
+
+    fn time(&self, key: &'static str) -> Duration {
+        match &self.0[key].0 {
+            Value::Duration(duration) => *duration,
+            other => wrong(key, other),
+        }
+    }
+}
+
+/// Reached only by a mistake between this file and the table, which every test of the loader shows.
+fn wrong<T>(key: &str, value: &Value) -> T {
+    panic!("setting {key} is read as another kind than its row has: {value:?}")
+}

@@ -1,0 +1,131 @@
+//! `OL-2xxx`: a request was refused, and nothing changed.
+//!
+//! These are normal answers, the same on HTTP and gRPC; they are not logged as errors.
+
+super::codes! {
+    Error HUB_NOT_FOUND "OL-2001" "there is no such task hub" {
+        "The request names a task hub that does not exist, and `hubs.create_on_use` is not set."
+        "Nothing was changed."
+        "Check the name (`outlast hub list`), or create the hub: `outlast hub create NAME`. SDKs send it as metadata `taskhub`; without it the hub is `default`."
+    }
+    Error HUB_DELETED "OL-2002" "the task hub is deleted" {
+        "The task hub was deleted and can still be brought back until its time is over."
+        "Nothing was changed. Its state is kept but not used: no instance in it makes progress."
+        "Bring it back with `outlast hub undelete NAME`, use another name, or remove it for good with `outlast hub delete NAME --final`."
+    }
+    Error HUB_NAME_INVALID "OL-2003" "this cannot be a task hub's name" {
+        "A task hub's name has 1 to 64 letters, digits, hyphens or underscores, and begins with a letter or digit."
+        "Nothing was changed."
+        "Choose another name."
+    }
+    Error HUB_EXISTS "OL-2004" "a task hub of this name exists" {
+        "A task hub was to be created under a name that is taken."
+        "Nothing was changed."
+        "Use the hub as it is, or choose another name. A deleted hub keeps its name until it is removed."
+    }
+    Error HUB_NOT_DELETED "OL-2005" "the task hub is not deleted" {
+        "A final removal or an undelete was asked for a task hub that is in use."
+        "Nothing was changed."
+        "Delete it first (`outlast hub delete NAME`); that can be undone for the time of `hubs.tombstone`."
+    }
+    Error CONFIRMATION_MISSING "OL-2006" "the name was not confirmed" {
+        "A final removal needs the hub's name once more, in the parameter `confirm`, and it was missing or another one."
+        "Nothing was changed."
+        "Repeat the request with `confirm=NAME` if the state of this hub shall be gone for ever."
+    }
+    Error INSTANCE_NOT_FOUND "OL-2010" "there is no such instance" {
+        "The task hub has no instance of this id. Ids are case-sensitive."
+        "Nothing was changed."
+        "Check id and hub (`outlast instance list`). Purged instances are gone."
+    }
+    Error INSTANCE_EXISTS "OL-2011" "an instance of this id exists" {
+        "An instance was to be started under an id that is taken, and the call does not allow to replace it."
+        "Nothing was changed; the existing instance goes on."
+        "Choose another id, or name the statuses in which it may be replaced. If this was a retry of your own call, the first one has succeeded."
+    }
+    Error ID_INVALID "OL-2012" "this cannot be an instance's id" {
+        "An id has 1 to 100 characters (at most 400 bytes) without control characters."
+        "Nothing was changed."
+        "Choose another id."
+    }
+    Error INSTANCE_RUNNING "OL-2013" "the instance has not finished" {
+        "Only a finished instance can be purged."
+        "Nothing was changed; the instance goes on."
+        "Terminate it first (`outlast instance terminate ID`), or wait until it has finished."
+    }
+    Error NAME_INVALID "OL-2014" "this cannot be a name" {
+        "The name of an orchestration or an event, or a version, has 1 to 1,024 bytes without control characters."
+        "Nothing was changed."
+        "Choose another name."
+    }
+    Error TAGS_INVALID "OL-2015" "these tags cannot be kept" {
+        "An instance has at most 64 tags; keys and values are at most 1,024 bytes each."
+        "Nothing was changed."
+        "Send fewer or shorter tags; large data belongs into the input."
+    }
+    Error PAYLOAD_TOO_LARGE "OL-2020" "a value or message is too large" {
+        "One value (an input, a result, an event's data) is at most 1 MiB, one turn's answer at most 16 MiB, one HTTP body at most `http.body_bytes_max`."
+        "Nothing was changed."
+        "Send a reference to the data instead of the data."
+    }
+    Error BODY_INVALID "OL-2021" "the body cannot be read" {
+        "The request's body is not JSON, has a field that does not exist, lacks one, or has one of the wrong type. The message says where."
+        "Nothing was changed."
+        "Compare the body with the description at /api/v1/openapi.json."
+    }
+    Error CONTENT_TYPE "OL-2022" "the body's type is not supported" {
+        "A body must be sent as `Content-Type: application/json`."
+        "Nothing was changed."
+        "Set the header; with curl: `-H 'Content-Type: application/json'`."
+    }
+    Error PARAMETER_INVALID "OL-2023" "a parameter cannot be used" {
+        "A query parameter or header is unknown, cannot be read, or is outside its range. The message names it."
+        "Nothing was changed."
+        "Correct it; parameters are described at /api/v1/openapi.json."
+    }
+    Error ROUTE_NOT_FOUND "OL-2024" "there is nothing at this path" {
+        "The HTTP API has no resource at the requested path."
+        "Nothing was changed."
+        "Look at /api/v1/openapi.json for what there is. An id in a path must be percent-encoded: `/` is `%2F`."
+    }
+    Error METHOD_NOT_ALLOWED "OL-2025" "this method is not allowed here" {
+        "The resource exists, but not with this HTTP method. The header `Allow` lists what it has."
+        "Nothing was changed."
+        "Use one of the methods in `Allow`."
+    }
+    Error HOST_NOT_ALLOWED "OL-2026" "the request was addressed to an unknown host" {
+        "The `Host` header names neither a loopback address, an address the node listens on, nor one of `http.hosts_allowed`."
+        "Nothing was changed. The check keeps web pages in a browser on this machine from talking to the node under a name of their own."
+        "Use http://localhost:4002, or add the name to `http.hosts_allowed`."
+    }
+    Error DENIED "OL-2027" "this is not allowed" {
+        "The caller may not do this to this resource."
+        "Nothing was changed."
+        "Ask whoever administers the task hub for the role that the message names."
+    }
+    Error INBOX_FULL "OL-2028" "the instance has too many waiting events" {
+        "The instance has 100,000 events that it has not taken yet; more are refused so that it stays workable."
+        "The event was not kept. Earlier ones are."
+        "Look why the instance does not take its events: suspended, stuck, or without a worker (`outlast instance show ID`). Then send the event again."
+    }
+    Error CURSOR_INVALID "OL-2029" "the cursor cannot be used" {
+        "A list was to be continued with a cursor that this node did not give for this list."
+        "Nothing was changed."
+        "Begin the list again without a cursor, and give cursors back unchanged, with the same filter."
+    }
+    Error UNSUPPORTED "OL-2030" "this is not supported yet" {
+        "The call belongs to the protocol but this version has no implementation of it."
+        "Nothing was changed."
+        "Look at the release notes for the version that brings it."
+    }
+    Error IDEMPOTENCY_KEY_INVALID "OL-2031" "the idempotency key cannot be used" {
+        "An `Idempotency-Key` has 1 to 128 printable ASCII characters and belongs to one request for one instance id."
+        "Nothing was changed."
+        "Send a fresh random key with each new request, and the same key with its retries. It is remembered for 10 minutes."
+    }
+    Error METADATA_INVALID "OL-2032" "metadata of the call cannot be used" {
+        "A metadata entry or field of a gRPC call is missing, cannot be read or is outside its range. The message names it."
+        "Nothing was changed."
+        "Compare the call with the SDK's documentation; a published SDK that meets this is a defect to report."
+    }
+}

@@ -1,0 +1,46 @@
+//! `OL-3xxx`: work items and the workers that take them.
+//!
+//! Not here: failures of user code. They belong to the instance and have no code.
+
+super::codes! {
+    Error STALE_WORK_ITEM "OL-3001" "the work item is not this worker's any more" {
+        "A worker answered a work item that was meanwhile given to another worker, finished, or belongs to an instance that was terminated, purged or replaced."
+        "The answer was ignored; whoever holds the work item now decides. For activities this means that the code may have run twice: see AT-LEAST-ONCE."
+        "Nothing, if it is rare. If it is frequent, workers are cut off while they work: look at their logs, the network and `grpc.keepalive`."
+    }
+    Error TOKEN_INVALID "OL-3002" "the completion token is not one of this task hub's" {
+        "A worker answered with a token that is missing, malformed or was not signed by this task hub."
+        "The answer was ignored and nothing was changed."
+        "Answer with the token exactly as it came with the work item, to the task hub that it came from."
+    }
+    Warning WORK_ITEM_TOO_LARGE "OL-3003" "an instance is stuck: its work item is too large" {
+        "The history and inbox of an instance make a work item of more than 4 MiB, which published workers do not accept."
+        "The instance is held and makes no progress; nothing of it is lost. Others are not affected."
+        "Let the orchestration use continue-as-new and pass references instead of data. A worker that asks for history in chunks can take it as it is; then `outlast instance resume ID`."
+    }
+    Warning REDELIVERED_TOO_OFTEN "OL-3004" "a work item failed with too many workers" {
+        "Each worker that took the work item went away before it answered, `work.redeliveries_max` times."
+        "An instance is held as stuck; an activity is failed with this reason. Others are not affected."
+        "Look at the workers' logs for what stops them (memory, a crash in this orchestration's code), then `outlast instance resume ID`."
+    }
+    Warning NO_WORKER "OL-3005" "work waits for a worker" {
+        "No connected worker takes orchestrations or activities of this name and version."
+        "Their instances make no progress; nothing is lost, and they go on when such a worker connects."
+        "Start a worker that has the name registered. Compare spelling and version with `outlast instance show ID`."
+    }
+    Warning TERMINATION_FORCED "OL-3006" "an instance was ended without its worker" {
+        "A terminated instance waited longer than `work.termination_wait` for its worker to confirm."
+        "The instance has ended as terminated. Activities that were running may still finish; their results are ignored."
+        "Nothing. Start a worker for this name if terminations shall be confirmed."
+    }
+    Error TURN_TOO_LARGE "OL-3007" "a turn's answer is too large" {
+        "A worker answered one turn with more than 16 MiB or more than 20,000 actions."
+        "The turn was not accepted and is handed out again; the instance makes no progress until the answer is smaller."
+        "Let the orchestration schedule less in one step, and pass references instead of data."
+    }
+    Error TURN_INVALID "OL-3008" "a worker's answer cannot be used" {
+        "A worker's answer lacks a field, has an action that this version does not know, or names things in a form that is not allowed. The message says which."
+        "The answer was not accepted and the work item is handed out again."
+        "Compare the SDK's version with the supported ones in the documentation; if it is one of them, this is a defect to report."
+    }
+}
