@@ -65,12 +65,15 @@ pub struct Loaded {
     pub shown: Vec<Shown>,
 }
 
+/// A value as a source has it, or what is there instead.
+type Text = Result<String, &'static str>;
+
 /// Collects sources, then decides.
 #[derive(Debug)]
 pub struct Loader {
     profile: Profile,
     /// What each key is set to, one list per rank: file, environment, flag.
-    ranks: [Vec<(String, Result<String, &'static str>, Origin)>; 3],
+    ranks: [Vec<(String, Text, Origin)>; 3],
     problems: Vec<Problem>,
 }
 

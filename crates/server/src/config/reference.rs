@@ -22,7 +22,7 @@ pub fn reference_page() -> String {
         let (found, _) = setting.key.split_once('.').unwrap_or((setting.key, ""));
         if found != section {
             section = found;
-            page.push_str(&format!("\n## [{section}]\n"));
+            page.push_str(&format!("\n## {section}\n"));
         }
         page.push_str(&entry(setting));
     }
