@@ -44,6 +44,9 @@ pub enum Effect {
     Send {
         /// The receiver.
         to: PartitionId,
+        /// The highest sequence number this entry made; later ones have causes of their own, which
+        /// may not be committed yet.
+        upto: u64,
     },
     /// Tell a sender what has arrived: [`Durability::Committed`].
     Acknowledge {
