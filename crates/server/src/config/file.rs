@@ -32,12 +32,9 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Vec<Line>, Problem> {
     })?;
     let mut lines = Vec::new();
     for (section, value) in table.get_ref() {
-        let inner = match value.get_ref() {
-            DeValue::Table(inner) => inner,
-            _ => {
-                lines.push(line(text, section.get_ref().to_string(), section, value));
-                continue;
-            }
+        let DeValue::Table(inner) = value.get_ref() else {
+            lines.push(line(text, section.get_ref().to_string(), section, value));
+            continue;
         };
         for (key, value) in inner {
             lines.push(line(text, format!("{}.{}", section.get_ref(), key.get_ref()), key, value));

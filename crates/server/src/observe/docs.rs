@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+#[expect(clippy::disallowed_methods, reason = "a test reads and writes pages of the repository")]
 /// Fails if the page at `path` (from the repository's root) is not `expected`.
 pub(crate) fn assert_fresh(path: &str, expected: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);

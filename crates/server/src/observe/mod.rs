@@ -8,3 +8,6 @@
 pub mod codes;
 #[cfg(test)]
 pub(crate) mod docs;
+pub mod log;
+pub mod metrics;
+pub mod rfc3339;

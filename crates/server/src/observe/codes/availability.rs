@@ -3,7 +3,7 @@
 //! The difference between 4001 and 4002 is the one that matters to callers: after the first,
 //! nothing happened; after the second, something may have.
 
-super::codes! {
+super::codes! { AVAILABILITY_CODES
     Error UNAVAILABLE "OL-4001" "not available now, nothing happened" {
         "The partition that the request needs is not ready: it is starting, stopping, or has no leader."
         "Nothing was changed; the request may be sent again at once."

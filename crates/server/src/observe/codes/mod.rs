@@ -74,7 +74,7 @@ impl std::fmt::Display for Code {
 
 /// All entries in order.
 pub fn all() -> impl Iterator<Item = &'static Code> {
-    [start::ALL, request::ALL, work::ALL, availability::ALL, topic::ALL, storage::ALL]
+    [START_CODES, REQUEST_CODES, WORK_CODES, AVAILABILITY_CODES, TOPIC_CODES, STORAGE_CODES]
         .into_iter()
         .flatten()
         .copied()
@@ -92,7 +92,7 @@ pub fn find(text: &str) -> Option<&'static Code> {
 
 /// Declares the codes of one group and their list.
 macro_rules! codes {
-    ($($weight:ident $name:ident $id:literal $title:literal {
+    ($list:ident $($weight:ident $name:ident $id:literal $title:literal {
         $happened:literal
         $means:literal
         $next:literal
@@ -112,7 +112,7 @@ macro_rules! codes {
             };
         )*
 
-        pub(super) const ALL: &[&Code] = &[$(&$name),*];
+        pub(super) const $list: &[&Code] = &[$(&$name),*];
     };
 }
 use codes;

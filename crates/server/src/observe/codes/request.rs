@@ -2,7 +2,7 @@
 //!
 //! These are normal answers, the same on HTTP and gRPC; they are not logged as errors.
 
-super::codes! {
+super::codes! { REQUEST_CODES
     Error HUB_NOT_FOUND "OL-2001" "there is no such task hub" {
         "The request names a task hub that does not exist, and `hubs.create_on_use` is not set."
         "Nothing was changed."

@@ -2,7 +2,7 @@
 //!
 //! Not here: what a disk does wrong (`storage`).
 
-super::codes! {
+super::codes! { START_CODES
     Error PORT_IN_USE "OL-1001" "an address is in use" {
         "The node could not listen on an address from its settings, because another process listens there. The message names the address, its setting and, where the system tells, the process."
         "The node did not start. Nothing was changed, and the other process goes on."

@@ -2,7 +2,7 @@
 //!
 //! The rule behind all of them: data that cannot be trusted is refused, never repaired by guessing.
 
-super::codes! {
+super::codes! { STORAGE_CODES
     Error LOG_POISONED "OL-S001" "the log stopped after a failed sync" {
         "The disk reported an error while making the node's log durable. After that nobody can know what is on disk, so a sync is never tried twice."
         "The node takes no more work and stops. What was acknowledged before is on disk; requests that were open have an unknown outcome."

@@ -1,6 +1,6 @@
 //! `OL-9xxx`: what people ask about, explained under a name.
 
-super::codes! {
+super::codes! { TOPIC_CODES
     Topic AT_LEAST_ONCE "OL-9001" "orchestrations happen once, activities at least once" {
         "Outlast records each step of an orchestration once: a result counts once, an event is delivered once, an instance ends once, whatever crashes. An activity is code that acts on the world outside, so it is started again when its worker, its node or its answer is lost before the result is recorded."
         "An activity may run more than once, although at most one of its results is ever used. No system can avoid this for effects that it does not itself store."

@@ -2,7 +2,7 @@
 //!
 //! Not here: failures of user code. They belong to the instance and have no code.
 
-super::codes! {
+super::codes! { WORK_CODES
     Error STALE_WORK_ITEM "OL-3001" "the work item is not this worker's any more" {
         "A worker answered a work item that was meanwhile given to another worker, finished, or belongs to an instance that was terminated, purged or replaced."
         "The answer was ignored; whoever holds the work item now decides. For activities this means that the code may have run twice: see AT-LEAST-ONCE."

@@ -1,0 +1,340 @@
+//! Counters, gauges and histograms of a node: plain atomic handles that the rooms increment, and
+//! one registry that `/metrics` writes out.
+//!
+//! A handle is an `Arc` of an atomic: clone it once, increment it for nothing. Labels are hub,
+//! status, kind, method and route only; never an instance id, because labels must stay few.
+//!
+//! To add one: a field and a `register` line with unit and help; `docs/operating/metrics.md`
+//! follows.
+
+mod exposition;
+mod reference;
+mod register;
+
+use std::fmt;
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+pub use exposition::{CLASSIC_TYPE, OPEN_METRICS_TYPE};
+pub use reference::reference_page;
+pub(crate) use register::{Described, Register};
+
+/// The reference page's place in the repository.
+pub const REFERENCE_PATH: &str = "docs/operating/metrics.md";
+
+/// Names and values of one time series' labels.
+pub type Labels = Vec<(&'static str, String)>;
+
+type Counters = Family<Labels, Counter>;
+type Gauges = Family<Labels, Gauge>;
+type Histograms = Family<Labels, Histogram, fn() -> Histogram>;
+
+/// Everything a node counts.
+pub struct Metrics {
+    registry: Registry,
+    described: Vec<Described>,
+    hubs: HubFamilies,
+    /// The node log and the tables.
+    pub log: LogMetrics,
+    /// Partitions and their leadership.
+    pub partitions: PartitionMetrics,
+    /// Requests.
+    pub requests: RequestMetrics,
+}
+
+/// Of one task hub: get it once with [`Metrics::hub`] and keep it.
+#[derive(Debug, Clone)]
+pub struct HubMetrics {
+    /// Instances created.
+    pub started: Counter,
+    /// Instances ended as completed.
+    pub completed: Counter,
+    /// Instances ended as failed.
+    pub failed: Counter,
+    /// Instances ended as terminated.
+    pub terminated: Counter,
+    /// Instances removed.
+    pub purged: Counter,
+    /// External events accepted.
+    pub events_raised: Counter,
+    /// Turns accepted from workers.
+    pub turns: Counter,
+    /// From handing a turn to a worker to its answer.
+    pub turn_seconds: Histogram,
+    /// Activities that a worker answered with a result.
+    pub activities_completed: Counter,
+    /// Activities that a worker answered with a failure.
+    pub activities_failed: Counter,
+    /// From handing an activity to a worker to its answer.
+    pub activity_seconds: Histogram,
+    /// From scheduling an activity to handing it to a worker.
+    pub activity_wait_seconds: Histogram,
+    /// How long after its due time a timer was fired.
+    pub timer_lateness_seconds: Histogram,
+    /// Turns that wait for a worker.
+    pub turns_waiting: Gauge,
+    /// Activities that wait for a worker.
+    pub activities_waiting: Gauge,
+    /// Turns that workers have.
+    pub turns_in_flight: Gauge,
+    /// Activities that workers have.
+    pub activities_in_flight: Gauge,
+    /// Work items handed out again because their worker went away.
+    pub redelivered: Counter,
+    /// Answers that were ignored because their work item was not the worker's any more.
+    pub stale_answers: Counter,
+    /// Open worker streams.
+    pub workers: Gauge,
+}
+
+/// Of the node log and the tables of all partitions.
+#[derive(Debug, Clone, Default)]
+pub struct LogMetrics {
+    /// Commands that became durable.
+    pub commits: Counter,
+    /// Syncs of the log: one serves all commands that were waiting.
+    pub syncs: Counter,
+    /// Time of one sync.
+    pub sync_seconds: SyncHistogram,
+    /// From proposing a command to its commit.
+    pub commit_seconds: SyncHistogram,
+    /// Bytes appended to the log.
+    pub bytes: Counter,
+    /// Frames appended to the log.
+    pub frames: Counter,
+    /// Files of the log.
+    pub segments: Gauge,
+    /// 1 after a failed sync.
+    pub poisoned: Gauge,
+    /// Checkpoints of partitions' tables.
+    pub checkpoints: Counter,
+    /// When the oldest of the partitions' newest checkpoints was made, in seconds since 1970.
+    pub checkpoint_timestamp: Gauge,
+    /// Rows written to tables.
+    pub rows: Counter,
+    /// Bytes written to tables.
+    pub row_bytes: Counter,
+    /// Bytes of rows held in memory.
+    pub working_set_bytes: Gauge,
+    /// Free bytes of the data directory's disk.
+    pub free_bytes: Gauge,
+}
+
+/// Of the node's partitions.
+#[derive(Debug, Clone, Default)]
+pub struct PartitionMetrics {
+    /// Partitions open on this node.
+    pub open: Gauge,
+    /// Partitions this node leads.
+    pub led: Gauge,
+    /// Partitions stopped for safety.
+    pub halted: Gauge,
+    /// Times a partition of this node got a new leader.
+    pub leader_changes: Counter,
+    /// Messages between partitions sent, repeats included.
+    pub messages_sent: Counter,
+    /// Messages between partitions that were new on arrival.
+    pub messages_received: Counter,
+}
+
+/// A histogram of times from 50 µs to about 13 s: what syncs and commits take.
+#[derive(Debug, Clone)]
+pub struct SyncHistogram(pub Histogram);
+
+impl Default for SyncHistogram {
+    fn default() -> Self {
+        Self(register::seconds_fine())
+    }
+}
+
+impl SyncHistogram {
+    /// Counts one time.
+    pub fn observe(&self, time: std::time::Duration) {
+        self.0.observe(time.as_secs_f64());
+    }
+}
+
+/// Of HTTP and gRPC.
+#[derive(Debug, Clone)]
+pub struct RequestMetrics {
+    http: Counters,
+    http_seconds: Histograms,
+    grpc: Counters,
+}
+
+impl RequestMetrics {
+    /// Counts one HTTP answer. `route` is the pattern, not the path.
+    pub fn http_answered(&self, method: &str, route: &str, status: u16, time: std::time::Duration) {
+        let mut labels = vec![("method", method.to_owned()), ("route", route.to_owned())];
+        self.http_seconds.get_or_create(&labels).observe(time.as_secs_f64());
+        labels.push(("status", status.to_string()));
+        self.http.get_or_create(&labels).inc();
+    }
+
+    /// Counts one gRPC answer; `code` is the status code's name. Keep the counter for calls that
+    /// are frequent.
+    pub fn grpc_handled(&self, method: &'static str, code: &'static str) -> Counter {
+        self.grpc.get_or_create_owned(&vec![("method", method.to_owned()), ("code", code.to_owned())])
+    }
+}
+
+impl Metrics {
+    /// A registry with everything in it. `version` is the program's; `started` is the wall clock
+    /// since 1970.
+    pub fn new(version: &str, started: std::time::Duration) -> Self {
+        let mut register = Register::new();
+        register.build(version, started);
+        let hubs = HubFamilies::register(&mut register);
+        let log = LogMetrics::default();
+        register.log(&log);
+        let partitions = PartitionMetrics::default();
+        register.partitions(&partitions);
+        let requests = RequestMetrics {
+            http: Counters::default(),
+            http_seconds: Histograms::new_with_constructor(register::seconds_fine),
+            grpc: Counters::default(),
+        };
+        register.requests(&requests);
+        let (registry, described) = register.finish();
+        Self { registry, described, hubs, log, partitions, requests }
+    }
+
+    /// The handles of one task hub.
+    pub fn hub(&self, name: &str) -> HubMetrics {
+        self.hubs.of(name)
+    }
+
+    /// Sets the number of a hub's instances of one status; the node asks its partitions' counts
+    /// before each scrape.
+    pub fn set_instances(&self, hub: &str, status: &str, count: u64) {
+        let labels = vec![("hub", hub.to_owned()), ("status", status.to_owned())];
+        self.hubs.instances.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// Forgets a removed hub's time series of instances.
+    pub fn forget_instances(&self, hub: &str, status: &str) {
+        self.hubs.instances.remove(&vec![("hub", hub.to_owned()), ("status", status.to_owned())]);
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").field("described", &self.described.len()).finish_non_exhaustive()
+    }
+}
+
+/// One family each, labelled with the hub.
+#[derive(Debug, Clone)]
+struct HubFamilies {
+    instances: Gauges,
+    started: Counters,
+    ended: Counters,
+    purged: Counters,
+    events: Counters,
+    turns: Counters,
+    turn_seconds: Histograms,
+    activities: Counters,
+    activity_seconds: Histograms,
+    activity_wait_seconds: Histograms,
+    timer_lateness_seconds: Histograms,
+    waiting: Gauges,
+    in_flight: Gauges,
+    redelivered: Counters,
+    stale: Counters,
+    workers: Gauges,
+}
+
+impl HubFamilies {
+    fn register(register: &mut Register) -> Self {
+        let seconds = || Histograms::new_with_constructor(register::seconds_coarse);
+        let families = Self {
+            instances: Gauges::default(),
+            started: Counters::default(),
+            ended: Counters::default(),
+            purged: Counters::default(),
+            events: Counters::default(),
+            turns: Counters::default(),
+            turn_seconds: seconds(),
+            activities: Counters::default(),
+            activity_seconds: seconds(),
+            activity_wait_seconds: seconds(),
+            timer_lateness_seconds: seconds(),
+            waiting: Gauges::default(),
+            in_flight: Gauges::default(),
+            redelivered: Counters::default(),
+            stale: Counters::default(),
+            workers: Gauges::default(),
+        };
+        register.hubs(&families);
+        families
+    }
+
+    fn of(&self, hub: &str) -> HubMetrics {
+        let plain = vec![("hub", hub.to_owned())];
+        let and = |name: &'static str, value: &str| {
+            let mut labels = plain.clone();
+            labels.push((name, value.to_owned()));
+            labels
+        };
+        HubMetrics {
+            started: self.started.get_or_create_owned(&plain),
+            completed: self.ended.get_or_create_owned(&and("status", "completed")),
+            failed: self.ended.get_or_create_owned(&and("status", "failed")),
+            terminated: self.ended.get_or_create_owned(&and("status", "terminated")),
+            purged: self.purged.get_or_create_owned(&plain),
+            events_raised: self.events.get_or_create_owned(&plain),
+            turns: self.turns.get_or_create_owned(&plain),
+            turn_seconds: self.turn_seconds.get_or_create_owned(&plain),
+            activities_completed: self.activities.get_or_create_owned(&and("result", "completed")),
+            activities_failed: self.activities.get_or_create_owned(&and("result", "failed")),
+            activity_seconds: self.activity_seconds.get_or_create_owned(&plain),
+            activity_wait_seconds: self.activity_wait_seconds.get_or_create_owned(&plain),
+            timer_lateness_seconds: self.timer_lateness_seconds.get_or_create_owned(&plain),
+            turns_waiting: self.waiting.get_or_create_owned(&and("kind", "turn")),
+            activities_waiting: self.waiting.get_or_create_owned(&and("kind", "activity")),
+            turns_in_flight: self.in_flight.get_or_create_owned(&and("kind", "turn")),
+            activities_in_flight: self.in_flight.get_or_create_owned(&and("kind", "activity")),
+            redelivered: self.redelivered.get_or_create_owned(&plain),
+            stale_answers: self.stale.get_or_create_owned(&plain),
+            workers: self.workers.get_or_create_owned(&plain),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_hub_s_counts_are_written_with_its_name() {
+        let metrics = Metrics::new("0.1.0", Duration::from_secs(1_700_000_000));
+        let hub = metrics.hub("orders");
+        hub.started.inc();
+        hub.turn_seconds.observe(0.01);
+        metrics.set_instances("orders", "running", 3);
+        let text = metrics.open_metrics();
+        for line in [
+            "outlast_instances_started_total{hub=\"orders\"} 1",
+            "outlast_instances{hub=\"orders\",status=\"running\"} 3",
+            "outlast_orchestration_turn_duration_seconds_count{hub=\"orders\"} 1",
+            "outlast_up_since_timestamp_seconds 1700000000",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
+        }
+        assert!(text.contains("outlast_build_info{version=\"0.1.0\"} 1"), "{text}");
+    }
+
+    #[test]
+    fn a_handle_of_the_same_hub_counts_on_the_same_series() {
+        let metrics = Metrics::new("0.1.0", Duration::ZERO);
+        metrics.hub("a").started.inc();
+        metrics.hub("a").started.inc();
+        assert_eq!(metrics.hub("a").started.get(), 2);
+    }
+}

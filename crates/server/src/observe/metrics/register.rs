@@ -1,0 +1,249 @@
+//! Name, unit and help of each metric, in one place and in the order of the reference page.
+//!
+//! Names are frozen with the first release: dashboards and alerts are built on them.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeMetric;
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Metric, Registry, Unit};
+
+use super::{HubFamilies, LogMetrics, PartitionMetrics, RequestMetrics};
+
+/// From 50 µs to about 13 s in factors of 2: syncs, commits, requests.
+pub(super) fn seconds_fine() -> Histogram {
+    Histogram::new(exponential_buckets(0.000_05, 2.0, 19))
+}
+
+/// From 1 ms to about 4.7 hours in factors of 4: what user code takes.
+pub(super) fn seconds_coarse() -> Histogram {
+    Histogram::new(exponential_buckets(0.001, 4.0, 13))
+}
+
+/// A metric as the reference page lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Described {
+    /// The full name as `/metrics` writes it.
+    pub(crate) name: String,
+    /// `counter`, `gauge`, `histogram` or `info`.
+    pub(crate) kind: &'static str,
+    /// Names of its labels.
+    pub(crate) labels: &'static str,
+    /// One sentence.
+    pub(crate) help: &'static str,
+}
+
+/// Fills a registry and remembers what is in it.
+pub(crate) struct Register {
+    registry: Registry,
+    described: Vec<Described>,
+}
+
+impl Register {
+    pub(super) fn new() -> Self {
+        Self { registry: Registry::with_prefix("outlast"), described: Vec::new() }
+    }
+
+    pub(super) fn finish(self) -> (Registry, Vec<Described>) {
+        (self.registry, self.described)
+    }
+
+    /// A number of things.
+    fn add(&mut self, name: &str, labels: &'static str, help: &'static str, metric: impl Metric) {
+        self.put(name, None, (labels, help), metric);
+    }
+
+    /// A number of seconds.
+    fn seconds(&mut self, name: &str, labels: &'static str, help: &'static str, metric: impl Metric) {
+        self.put(name, Some(Unit::Seconds), (labels, help), metric);
+    }
+
+    /// A number of bytes.
+    fn bytes(&mut self, name: &str, labels: &'static str, help: &'static str, metric: impl Metric) {
+        self.put(name, Some(Unit::Bytes), (labels, help), metric);
+    }
+
+    fn put(
+        &mut self,
+        name: &str,
+        unit: Option<Unit>,
+        (labels, help): (&'static str, &'static str),
+        metric: impl Metric,
+    ) {
+        let kind = match EncodeMetric::metric_type(&metric) {
+            MetricType::Counter => "counter",
+            MetricType::Gauge => "gauge",
+            MetricType::Histogram => "histogram",
+            MetricType::Info => "info",
+            MetricType::Unknown => "unknown",
+        };
+        let unit_suffix = unit.as_ref().map_or_else(String::new, |unit| format!("_{}", unit.as_str()));
+        let kind_suffix = match kind {
+            "counter" => "_total",
+            "info" => "_info",
+            _ => "",
+        };
+        let full = format!("outlast_{name}{unit_suffix}{kind_suffix}");
+        self.described.push(Described { name: full, kind, labels, help });
+        match unit {
+            Some(unit) => self.registry.register_with_unit(name, help, unit, metric),
+            None => self.registry.register(name, help, metric),
+        }
+    }
+
+    pub(super) fn build(&mut self, version: &str, started: Duration) {
+        let info = Info::new(vec![("version".to_owned(), version.to_owned())]);
+        self.add("build", "version", "The program that runs", info);
+        let started = i64::try_from(started.as_secs()).unwrap_or(i64::MAX);
+        self.seconds("up_since_timestamp", "", "When the node started, since 1970", ConstGauge::new(started));
+    }
+
+    pub(super) fn hubs(&mut self, hubs: &HubFamilies) {
+        self.add("instances", "hub, status", "Instances by status", hubs.instances.clone());
+        self.add("instances_started", "hub", "Instances created", hubs.started.clone());
+        self.add(
+            "instances_completed",
+            "hub, status",
+            "Instances ended, by final status",
+            hubs.ended.clone(),
+        );
+        self.add("instances_purged", "hub", "Instances removed", hubs.purged.clone());
+        self.add("events_raised", "hub", "External events accepted", hubs.events.clone());
+        self.add(
+            "orchestration_turns",
+            "hub",
+            "Orchestration turns accepted from workers",
+            hubs.turns.clone(),
+        );
+        self.seconds(
+            "orchestration_turn_duration",
+            "hub",
+            "From handing a turn to a worker to its answer",
+            hubs.turn_seconds.clone(),
+        );
+        self.add(
+            "activity_executions",
+            "hub, result",
+            "Activities answered by workers",
+            hubs.activities.clone(),
+        );
+        self.seconds(
+            "activity_duration",
+            "hub",
+            "From handing an activity to a worker to its answer",
+            hubs.activity_seconds.clone(),
+        );
+        self.seconds(
+            "activity_schedule_to_start",
+            "hub",
+            "From scheduling an activity to handing it to a worker",
+            hubs.activity_wait_seconds.clone(),
+        );
+        self.seconds(
+            "timer_lateness",
+            "hub",
+            "How long after its due time a timer fired",
+            hubs.timer_lateness_seconds.clone(),
+        );
+        self.add(
+            "work_items_pending",
+            "hub, kind",
+            "Work items that wait for a worker",
+            hubs.waiting.clone(),
+        );
+        self.add("work_items_in_flight", "hub, kind", "Work items that workers have", hubs.in_flight.clone());
+        self.add(
+            "work_items_redelivered",
+            "hub",
+            "Work items handed out again because their worker went away",
+            hubs.redelivered.clone(),
+        );
+        self.add(
+            "work_items_stale",
+            "hub",
+            "Answers ignored because the work item was not the worker's any more",
+            hubs.stale.clone(),
+        );
+        self.add("workers_connected", "hub", "Open worker streams", hubs.workers.clone());
+    }
+
+    pub(super) fn log(&mut self, log: &LogMetrics) {
+        self.add("commits", "", "Commands that became durable", log.commits.clone());
+        self.seconds(
+            "commit_duration",
+            "",
+            "From proposing a command to its commit",
+            log.commit_seconds.0.clone(),
+        );
+        self.add(
+            "log_syncs",
+            "",
+            "Syncs of the node log; one serves all commands that wait",
+            log.syncs.clone(),
+        );
+        self.seconds("log_sync_duration", "", "Time of one sync of the node log", log.sync_seconds.0.clone());
+        self.bytes("log_written", "", "Appended to the node log", log.bytes.clone());
+        self.add("log_frames", "", "Frames appended to the node log", log.frames.clone());
+        self.add("log_segments", "", "Files of the node log", log.segments.clone());
+        self.add(
+            "log_poisoned",
+            "",
+            "1 after a failed sync: the node must be restarted",
+            log.poisoned.clone(),
+        );
+        self.add("checkpoints", "", "Checkpoints of partitions' tables", log.checkpoints.clone());
+        self.seconds(
+            "checkpoint_timestamp",
+            "",
+            "When the oldest of the partitions' newest checkpoints was made, since 1970",
+            log.checkpoint_timestamp.clone(),
+        );
+        self.add("table_rows_written", "", "Rows written to tables", log.rows.clone());
+        self.bytes("table_written", "", "Written to tables", log.row_bytes.clone());
+        self.bytes("working_set", "", "Rows held in memory", log.working_set_bytes.clone());
+        self.bytes("disk_free", "", "Free space of the data directory's disk", log.free_bytes.clone());
+    }
+
+    pub(super) fn partitions(&mut self, partitions: &PartitionMetrics) {
+        self.add("partitions_open", "", "Partitions open on this node", partitions.open.clone());
+        self.add("partitions_led", "", "Partitions this node leads", partitions.led.clone());
+        self.add("partitions_halted", "", "Partitions stopped for safety", partitions.halted.clone());
+        self.add(
+            "leader_changes",
+            "",
+            "Times a partition of this node got a new leader",
+            partitions.leader_changes.clone(),
+        );
+        self.add(
+            "messages_sent",
+            "",
+            "Messages between partitions sent, repeats included",
+            partitions.messages_sent.clone(),
+        );
+        self.add(
+            "messages_received",
+            "",
+            "Messages between partitions that were new on arrival",
+            partitions.messages_received.clone(),
+        );
+    }
+
+    pub(super) fn requests(&mut self, requests: &RequestMetrics) {
+        self.add("http_requests", "method, route, status", "HTTP answers", requests.http.clone());
+        self.seconds(
+            "http_request_duration",
+            "method, route",
+            "Time to an HTTP answer, waiting included",
+            requests.http_seconds.clone(),
+        );
+        self.add(
+            "grpc_server_handled",
+            "method, code",
+            "gRPC calls answered, streams when they end",
+            requests.grpc.clone(),
+        );
+    }
+}
