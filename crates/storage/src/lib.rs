@@ -1,9 +1,17 @@
-//! Keeps bytes safe on one node: the node log, tables, recovery, scrubbing.
+//! Keeps bytes safe on one node: the node log, the tables, recovery and scrubbing.
 //!
-//! - [`record`]: what the node log holds of a group.
+//! - [`log`]: [`NodeLog`], one per node, every group's entries and state; one sync commits all.
+//! - [`tables`]: [`Tables`], one file per replica: committed rows, each with a checksum.
+//! - [`scrub`]: reads everything and says what is damaged and where.
+//! - [`error`]: what can go wrong, by what the caller does about it.
 //!
-//! Not here: what the bytes mean, and how they reach other nodes (`replication`).
+//! Not here: consensus, and what the bytes mean. Nothing damaged is ever handed out as good.
 
-pub mod record;
+pub mod error;
+pub mod log;
+pub mod mutants;
+pub mod tables;
 
-pub use record::{GroupKey, GroupLog, Record};
+pub use error::Error;
+pub use log::{Damage, GroupKey, GroupLog, NodeLog, Record, Recovered, Roster, TailReport, Usage};
+pub use tables::{Applied, Batch, Durability, ScrubReport, Tables};

@@ -1,0 +1,12 @@
+//! The operating system: clocks, files and randomness as they are.
+//!
+//! Not here: anything simulated (`fault`). The one thing to know: these types hold no state worth
+//! sharing; make one at start-up and hand it down.
+
+mod clock;
+mod disk;
+mod entropy;
+
+pub use clock::RealClock;
+pub use disk::RealDisk;
+pub use entropy::RealEntropy;
