@@ -1,0 +1,19 @@
+//! `cargo xtask bench`: whole-system benchmarks, with counts that are asserted and times that are
+//! only reported.
+//!
+//! Not here: the benchmarks themselves. They are the `bench` example of the `outlast` crate, which
+//! starts the real server; a count over its bound is a failure, a slow machine is not.
+
+use anyhow::Result;
+
+use crate::process::cargo;
+
+/// Builds server and benchmark for release and runs it with `arguments`.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let binary = crate::repository::target().join("release/outlast");
+    cargo(&["build", "--release", "--package", "outlast"]).succeed()?;
+    cargo(&["run", "--quiet", "--release", "--package", "outlast", "--example", "bench", "--"])
+        .args(arguments)
+        .env("OUTLAST_BIN", binary)
+        .succeed()
+}
