@@ -76,6 +76,9 @@ pub enum ProposeError {
         /// [`crate::Limits::entry_bytes_max`].
         limit: usize,
     },
+    /// An empty proposal says nothing; empty entries are the leaders' own.
+    #[error("proposal is empty")]
+    Empty,
     /// Too much is waiting to be committed: try again after the next `Committed`.
     #[error("too many uncommitted bytes")]
     Busy,

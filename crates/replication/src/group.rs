@@ -3,84 +3,126 @@
 //! Not here: threads, disks, networks and clocks. The caller writes [`Output::records`] to the node
 //! log, says when they are durable, carries messages, and counts ticks.
 //! The one thing to know: after every `propose` and `step`, call `take_output` until it is `None`.
+//! A panic out of the consensus library stops this replica of this group, and nothing else.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
-use storage::GroupLog;
+use storage::{GroupKey, GroupLog};
 
+use crate::driver::Driver;
 use crate::error::{Error, ProposeError};
 use crate::types::{Config, Input, LogId, Output, ReplicaId, Role};
 
 /// One replica of one replicated log.
-#[derive(Debug)]
 pub struct Group {
-    config: Config,
+    key: GroupKey,
+    driver: Driver,
+    /// Why it has stopped for good; nothing reaches the driver any more.
+    stopped: Option<String>,
 }
 
 impl Group {
     /// Opens a replica with what the node log holds of it (`None`: it is created), given that the
     /// caller's state has durably applied everything up to `applied`. Entries from there to the
     /// known commit come out as `Committed` before anything else.
-    pub fn open(config: Config, _log: Option<GroupLog>, _applied: u64) -> Result<Self, Error> {
-        Ok(Self { config })
+    pub fn open(config: Config, log: Option<GroupLog>, applied: u64) -> Result<Self, Error> {
+        let key = config.group;
+        let opened = catch_unwind(AssertUnwindSafe(|| Driver::open(config, log, applied)));
+        let driver = opened.unwrap_or_else(|panic| Err(Error::Corrupt { group: key, why: text(&*panic) }))?;
+        Ok(Self { key, driver, stopped: None })
     }
 
     /// Appends to the log as its leader. The position is known at once; whether it is ever
     /// committed is not.
-    pub fn propose(&mut self, _data: Bytes) -> Result<LogId, ProposeError> {
-        Err(ProposeError::NotEstablished)
+    pub fn propose(&mut self, data: Bytes) -> Result<LogId, ProposeError> {
+        self.contained(|driver| driver.propose(data)).unwrap_or(Err(ProposeError::Stopped))
     }
 
     /// Lets something happen to the group.
-    pub fn step(&mut self, _input: Input) -> Result<(), Error> {
-        Err(self.stopped())
+    pub fn step(&mut self, input: Input) -> Result<(), Error> {
+        self.contained(|driver| driver.step(input))?
     }
 
     /// The next thing to do, if there is any.
     pub fn take_output(&mut self) -> Option<Output> {
-        None
+        self.contained(Driver::take_output).ok().flatten()
+    }
+
+    /// Why this replica has stopped for good, if it has.
+    pub fn stopped(&self) -> Option<&str> {
+        self.stopped.as_deref()
     }
 
     /// What this replica is at the moment.
     pub fn role(&self) -> Role {
-        Role::Follower
+        self.driver.role()
     }
 
     /// The current term.
     pub fn term(&self) -> u64 {
-        0
+        self.driver.term()
     }
 
     /// Who leads, as far as this replica knows.
     pub fn leader(&self) -> Option<ReplicaId> {
-        None
+        self.driver.leader()
     }
 
     /// The last entry of the log, durable or not.
     pub fn last(&self) -> LogId {
-        LogId::default()
+        self.driver.last()
     }
 
     /// The last index known to be committed.
     pub fn commit(&self) -> u64 {
-        0
-    }
-
-    /// The last index given out in `Committed`.
-    pub fn emitted(&self) -> u64 {
-        0
+        self.driver.commit()
     }
 
     /// The first index still held; entries before it are compacted.
     pub fn first_index(&self) -> u64 {
-        1
+        self.driver.first_index()
     }
 
     /// The voters, by this replica's own log.
     pub fn voters(&self) -> Vec<ReplicaId> {
-        self.config.voters.clone()
+        self.driver.voters()
     }
 
-    fn stopped(&self) -> Error {
-        Error::Stopped { group: self.config.group, why: "not started".to_owned() }
+    /// The newest [`Output::number`] that was reported durable.
+    pub fn durable_output(&self) -> u64 {
+        self.driver.durable_output()
     }
+
+    fn contained<T>(&mut self, work: impl FnOnce(&mut Driver) -> T) -> Result<T, Error> {
+        if let Some(why) = &self.stopped {
+            return Err(Error::Stopped { group: self.key, why: why.clone() });
+        }
+        let driver = &mut self.driver;
+        catch_unwind(AssertUnwindSafe(|| work(driver))).map_err(|panic| {
+            let why = text(&*panic);
+            self.stopped = Some(why.clone());
+            Error::Stopped { group: self.key, why }
+        })
+    }
+}
+
+impl fmt::Debug for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Group")
+            .field("key", &self.key)
+            .field("role", &self.role())
+            .field("term", &self.term())
+            .field("last", &self.last())
+            .field("commit", &self.commit())
+            .field("stopped", &self.stopped)
+            .finish_non_exhaustive()
+    }
+}
+
+fn text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without words".to_owned())
 }

@@ -115,7 +115,7 @@ pub enum Input {
 /// for the disk come in a later `Output`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Output {
-    /// To be given back in [`Input::Persisted`] when `records` are durable.
+    /// To be given back in [`Input::Persisted`] when `records` are durable; 0 where there are none.
     pub number: u64,
     /// To the node log, in this order, after the records of all outputs before.
     pub records: Vec<Record>,

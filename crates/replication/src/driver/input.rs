@@ -1,0 +1,124 @@
+//! What each input does to the consensus library.
+//!
+//! Not here: what comes out of it afterwards (`collect`), and which inputs there are (`types`).
+//! The one thing to know: a message is checked before it counts, and a refused one changes nothing.
+
+use bytes::Bytes;
+use raft::eraftpb::{Message, MessageType};
+use storage::Record;
+
+use super::Driver;
+use crate::error::Refusal;
+use crate::mutants;
+use crate::types::{ReplicaId, Role};
+use crate::validate::{self, Verdict};
+use crate::wire;
+
+impl Driver {
+    pub(super) fn message(&mut self, from: ReplicaId, bytes: Bytes) -> Result<(), Refusal> {
+        let incoming = wire::decode(self.config.group, from, bytes)?;
+        let verdict = validate::check(&self.node.raft, &incoming, self.durable >= self.urgent)?;
+        if verdict == Verdict::Stale {
+            return Ok(());
+        }
+        let all_matched = if incoming.message.term >= self.node.raft.term { incoming.all_matched } else { 0 };
+        let peer = incoming.message.from;
+        self.node.step(incoming.message).map_err(|_| Refusal::Field("kind"))?;
+        self.check_progress(peer);
+        if all_matched > self.all_matched {
+            self.all_matched = all_matched;
+            if self.compact_wanted <= all_matched {
+                self.compact();
+            }
+        }
+        Ok(())
+    }
+
+    /// The library may send a follower back to what it has confirmed already; see `validate`.
+    fn check_progress(&self, peer: u64) {
+        if let Some(progress) = self.node.raft.prs().get(peer).filter(|_| self.is_leader()) {
+            debug_assert!(progress.next_idx > progress.matched, "NextAboveMatched: {progress:?}");
+        }
+    }
+
+    pub(super) fn persisted(&mut self, number: u64) -> Result<(), Refusal> {
+        if number > self.number {
+            return Err(Refusal::UnknownOutput(number));
+        }
+        let mut ready = 0;
+        while self.in_flight.front().is_some_and(|front| front.number <= number) {
+            ready = ready.max(self.in_flight.pop_front().map_or(0, |front| front.ready));
+        }
+        self.durable = self.durable.max(number);
+        if ready > 0 {
+            self.node.on_persist_ready(ready);
+            if mutants::active("commit-on-sub-quorum") {
+                self.forge_append_response();
+            }
+        }
+        Ok(())
+    }
+
+    /// The seeded bug "commit on a sub-quorum": another voter is taken to have everything.
+    fn forge_append_response(&mut self) {
+        let raft = &self.node.raft;
+        let other = self.config.voters.iter().find(|voter| voter.0 != raft.id);
+        let Some(other) = other.filter(|_| self.is_leader()) else { return };
+        let mut message = Message {
+            from: other.0,
+            to: raft.id,
+            term: raft.term,
+            index: raft.raft_log.last_index(),
+            ..Message::default()
+        };
+        message.set_msg_type(MessageType::MsgAppendResponse);
+        if self.node.step(message).is_err() {
+            self.campaign_due = false;
+        }
+    }
+
+    pub(super) fn campaign(&mut self) {
+        self.campaign_due = false;
+        // The only error is a log that cannot be read, and this one is in memory.
+        let _outcome = self.node.campaign();
+    }
+
+    pub(super) fn read_index(&mut self, id: u64) -> Result<(), Refusal> {
+        if self.role() != Role::Established {
+            return Err(Refusal::NotEstablished);
+        }
+        self.node.read_index(id.to_be_bytes().to_vec());
+        Ok(())
+    }
+
+    pub(super) fn transfer_to(&mut self, replica: ReplicaId) -> Result<(), Refusal> {
+        if self.role() != Role::Established {
+            return Err(Refusal::NotEstablished);
+        }
+        if self.node.raft.prs().get(replica.0).is_none() {
+            return Err(Refusal::UnknownSender);
+        }
+        self.node.transfer_leader(replica.0);
+        Ok(())
+    }
+
+    /// Drops entries that the caller does not need and that every voter has.
+    pub(super) fn compact(&mut self) {
+        let held = self.node.raft.raft_log.applied;
+        let upto = self.compact_wanted.min(self.all_matched_now()).min(held);
+        if upto <= self.node.store().compacted().index {
+            return;
+        }
+        self.node.mut_store().compact(upto);
+        let group = self.config.group;
+        self.records.push(self.state_record());
+        self.records.push(Record::Compacted { group, upto });
+    }
+
+    pub(super) fn all_matched_now(&self) -> u64 {
+        if !self.is_leader() {
+            return self.all_matched;
+        }
+        self.node.raft.prs().iter().map(|(_, progress)| progress.matched).min().unwrap_or(0)
+    }
+}

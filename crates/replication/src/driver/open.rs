@@ -1,0 +1,208 @@
+//! From what the node log holds to a driver that may run.
+//!
+//! | found                                   | done                                               |
+//! |-----------------------------------------|----------------------------------------------------|
+//! | nothing                                 | created: `Opened` and the first state are written  |
+//! | a state                                 | entries from `applied + 1` to its commit come out  |
+//! | applied beyond the commit               | the commit is raised: only committed is applied    |
+//! | entries of a term above the state's     | the term is raised, without a vote: a torn tail    |
+//! |                                         | took the state, and nothing was said in that term  |
+//! | commit or applied beyond the last entry | corrupt: acknowledged entries are missing          |
+//!
+//! Not here: damage inside the log; `storage` finds that and does not hand the group out.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use bytes::Bytes;
+use prost::Message as _;
+use raft::eraftpb::{Entry, HardState};
+use raft::{RawNode, ReadOnlyOption, StateRole};
+use storage::{GroupLog, Record};
+
+use super::Driver;
+use super::held::Held;
+use crate::election::Timeouts;
+use crate::error::Error;
+use crate::format::{EntryBytes, StateBytes, conf_state};
+use crate::log_store::LogStore;
+use crate::mutants;
+use crate::types::{Config, LogId};
+
+impl Driver {
+    /// Opens a replica; see [`crate::Group::open`].
+    pub(crate) fn open(config: Config, log: Option<GroupLog>, applied: u64) -> Result<Self, Error> {
+        check_config(&config)?;
+        let (store, records) = match log {
+            Some(log) => recovered(&config, log, applied)?,
+            None if applied > 0 => return Err(corrupt(&config, format!("applied {applied} and no log"))),
+            None => created(&config, true),
+        };
+        let lone = store.conf.voters.len() == 1;
+        let node = RawNode::new(&library_config(&config, applied), store, &silent())
+            .map_err(|error| corrupt(&config, error.to_string()))?;
+        // Without both, one badly connected replica stops a group that could go on.
+        assert!(node.raft.check_quorum, "CheckQuorumOn");
+        assert!(node.raft.pre_vote || mutants::active("pre-vote-off"), "PreVoteOn");
+        let replica = crate::types::ReplicaId(config.group.replica);
+        let mut timeouts = Timeouts::new(config.seed, replica, config.election_ticks);
+        let mut driver = Self {
+            timeout: timeouts.draw(),
+            timeouts,
+            standing: (node.raft.term, StateRole::Follower),
+            leader: 0,
+            number: 0,
+            durable: 0,
+            // Nobody may hear from a replica before it exists on disk.
+            urgent: u64::from(!records.is_empty()),
+            vote: 0,
+            in_flight: VecDeque::new(),
+            held_messages: Held::new(),
+            held_events: Held::new(),
+            events: Vec::new(),
+            records,
+            own_empty: None,
+            established: None,
+            campaign_due: lone,
+            all_matched: 0,
+            compact_wanted: 0,
+            config,
+            node,
+        };
+        driver.observe();
+        Ok(driver)
+    }
+}
+
+fn check_config(config: &Config) -> Result<(), Error> {
+    let invalid = |why: String| Err(Error::Config { group: config.group, why });
+    let distinct: BTreeSet<_> = config.voters.iter().collect();
+    if distinct.len() != config.voters.len() || config.voters.iter().any(|voter| voter.0 == 0) {
+        return invalid(format!("voters {:?} are not distinct and above 0", config.voters));
+    }
+    if !config.voters.iter().any(|voter| voter.0 == config.group.replica) {
+        return invalid(format!("replica {} is not among the voters", config.group.replica));
+    }
+    if config.heartbeat_ticks == 0 || config.election_ticks <= config.heartbeat_ticks {
+        return invalid(format!(
+            "election after {} ticks and heartbeats every {}",
+            config.election_ticks, config.heartbeat_ticks
+        ));
+    }
+    Ok(())
+}
+
+fn corrupt(config: &Config, why: impl Into<String>) -> Error {
+    Error::Corrupt { group: config.group, why: why.into() }
+}
+
+/// A new replica, and the records that make it exist.
+fn created(config: &Config, announce: bool) -> (LogStore, Vec<Record>) {
+    let group = config.group;
+    let voters: Vec<u64> = config.voters.iter().map(|voter| voter.0).collect();
+    let conf = conf_state(&voters);
+    let hard = HardState::default();
+    let state = StateBytes::of(&hard, &conf, LogId::default()).encoded();
+    let mut records = vec![Record::State { group, state }];
+    if announce {
+        records.insert(0, Record::Opened { group });
+    }
+    (LogStore::new(LogId::default(), VecDeque::new(), hard, conf), records)
+}
+
+fn recovered(config: &Config, log: GroupLog, applied: u64) -> Result<(LogStore, Vec<Record>), Error> {
+    if log.sealed {
+        return Err(Error::Stopped { group: config.group, why: "it is sealed".to_owned() });
+    }
+    let Some(state) = &log.state else {
+        if log.compacted > 0 || !log.entries.is_empty() || applied > 0 {
+            return Err(corrupt(config, "there are entries and no state record"));
+        }
+        return Ok(created(config, false));
+    };
+    let state = StateBytes::decoded(state).map_err(|why| corrupt(config, why))?;
+    if !state.voters.contains(&config.group.replica) {
+        return Err(corrupt(config, format!("voters {:?} are not ours", state.voters)));
+    }
+    let compacted = state.compacted();
+    if compacted.index < log.compacted {
+        return Err(corrupt(config, format!("compacted to {}, known is {compacted:?}", log.compacted)));
+    }
+    let entries = live_entries(config, log.first, log.entries, compacted)?;
+    let last = entries.back().map_or(compacted, |entry| LogId { term: entry.term, index: entry.index });
+    let hard = hard_state(config, &state, last, applied)?;
+    let store = LogStore::new(compacted, entries, hard, state.conf_state());
+    Ok((store, Vec::new()))
+}
+
+/// The entries after the compaction point, checked to be contiguous and of terms that never fall.
+fn live_entries(
+    config: &Config,
+    first: u64,
+    bytes: Vec<Bytes>,
+    compacted: LogId,
+) -> Result<VecDeque<Entry>, Error> {
+    let mut entries = VecDeque::with_capacity(bytes.len());
+    let mut before = compacted;
+    for (index, bytes) in (first..).zip(bytes) {
+        if index <= compacted.index {
+            continue;
+        }
+        let at = |why: &str| corrupt(config, format!("entry {index}: {why}"));
+        if index != before.index + 1 {
+            return Err(at("there is a gap before it"));
+        }
+        let entry = EntryBytes::decode(bytes).map_err(|error| at(&error.to_string()))?;
+        let entry = entry.entry(index).map_err(at)?;
+        if entry.term < before.term {
+            return Err(at("its term falls"));
+        }
+        before = LogId { term: entry.term, index };
+        entries.push_back(entry);
+    }
+    Ok(entries)
+}
+
+fn hard_state(config: &Config, state: &StateBytes, last: LogId, applied: u64) -> Result<HardState, Error> {
+    if applied < state.compacted_index {
+        let compacted = state.compacted_index;
+        return Err(corrupt(config, format!("applied {applied}, and {compacted} is compacted already")));
+    }
+    let mut hard = state.hard_state();
+    hard.commit = hard.commit.max(applied);
+    if hard.commit > last.index {
+        let commit = hard.commit;
+        return Err(corrupt(config, format!("{commit} is committed and the log ends at {}", last.index)));
+    }
+    if last.term > hard.term {
+        hard.term = last.term;
+        hard.vote = 0;
+    }
+    Ok(hard)
+}
+
+fn library_config(config: &Config, applied: u64) -> raft::Config {
+    let ticks = config.election_ticks as usize;
+    let limits = config.limits;
+    raft::Config {
+        id: config.group.replica,
+        election_tick: ticks,
+        heartbeat_tick: config.heartbeat_ticks as usize,
+        // Room for every draw of `election`; the library's own draws never take effect.
+        min_election_tick: ticks,
+        max_election_tick: 2 * ticks + 1,
+        applied,
+        max_size_per_msg: limits.message_bytes_max,
+        max_inflight_msgs: limits.messages_in_flight_max.max(1),
+        max_uncommitted_size: limits.uncommitted_bytes_max.max(limits.message_bytes_max),
+        max_committed_size_per_ready: limits.committed_bytes_max,
+        check_quorum: true,
+        pre_vote: !mutants::active("pre-vote-off"),
+        read_only_option: ReadOnlyOption::Safe,
+        batch_append: true,
+        ..raft::Config::default()
+    }
+}
+
+fn silent() -> slog::Logger {
+    slog::Logger::root(slog::Discard, slog::o!())
+}

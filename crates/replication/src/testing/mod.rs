@@ -1,0 +1,14 @@
+//! A toy world for groups: a log in memory, a network that misbehaves, and the checks that Raft
+//! must pass in it. One seed, one run.
+//!
+//! - [`memory_log`]: what a node log keeps, with a line between durable and not.
+//! - [`random`]: the generator behind every choice.
+//! - [`cluster`]: replicas, messages and faults; [`checks`]: what must hold after every step.
+//!
+//! Not here: the real node log, tables and partitions; crate `sim` runs those.
+
+pub mod memory_log;
+pub mod random;
+
+pub use memory_log::MemoryLog;
+pub use random::Random;
