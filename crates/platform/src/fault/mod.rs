@@ -4,7 +4,9 @@
 //! deterministic: the same seed and the same calls give the same bytes.
 
 mod clock;
+mod disk;
 mod entropy;
 
 pub use clock::SimClock;
+pub use disk::{Counters, Restart, SimDisk};
 pub use entropy::SimEntropy;
