@@ -1,0 +1,90 @@
+//! What is offered to workers, and how an offer ends.
+//!
+//! Offers hold names and ids only, never payloads: what is queued here may be a hundred thousand
+//! items. The work itself is built when a worker has a free slot.
+
+use engine::id::{InstanceId, PartitionId};
+use engine::partition::command::ActivityKey;
+
+/// One piece of work that a worker can do.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Work {
+    /// The next turn of an instance, whichever that is when it is built.
+    Turn {
+        /// The instance.
+        instance: InstanceId,
+    },
+    /// One scheduled activity.
+    Activity {
+        /// Which.
+        key: ActivityKey,
+    },
+}
+
+impl Work {
+    /// Which kind of worker slot it takes.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Turn { .. } => Kind::Turn,
+            Self::Activity { .. } => Kind::Activity,
+        }
+    }
+}
+
+/// The two kinds of slots a worker has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Orchestrator turns.
+    Turn,
+    /// Activities.
+    Activity,
+}
+
+/// Work, the partition it belongs to, and what a worker must have registered to take it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// Whose work it is.
+    pub partition: PartitionId,
+    /// Which.
+    pub work: Work,
+    /// The name of the orchestration or activity.
+    pub name: String,
+    /// Its version; an activity without one has its orchestration's. Empty: none.
+    pub version: String,
+}
+
+/// What the partition said to a completion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It counted: this work is done.
+    Accepted,
+    /// It did not count: whoever holds the work now still does.
+    Refused,
+}
+
+/// One value for each [`Kind`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PerKind<T> {
+    /// For orchestrator turns.
+    pub turns: T,
+    /// For activities.
+    pub activities: T,
+}
+
+impl<T> PerKind<T> {
+    /// The value of `kind`.
+    pub fn of(&self, kind: Kind) -> &T {
+        match kind {
+            Kind::Turn => &self.turns,
+            Kind::Activity => &self.activities,
+        }
+    }
+
+    /// The value of `kind`, to change.
+    pub fn of_mut(&mut self, kind: Kind) -> &mut T {
+        match kind {
+            Kind::Turn => &mut self.turns,
+            Kind::Activity => &mut self.activities,
+        }
+    }
+}

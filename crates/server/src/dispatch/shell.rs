@@ -1,0 +1,338 @@
+//! The board behind a lock, with channels to the workers' streams: what runner threads and gRPC
+//! tasks call.
+//!
+//! The lock is held for the board's own steps only: never while work is encoded, sent or claimed.
+//! Not here: which item goes to which worker (`board`), how it is encoded (`work_item`).
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use engine::id::{HubId, InstanceId, PartitionId};
+use engine::partition::command::{ActivityKey, MarkStuck};
+use tokio::sync::mpsc;
+
+use super::board::{Action, Assignment, Board};
+use super::filter::Filter;
+use super::lanes::StreamId;
+use super::offer::{Ended, Kind, Offer, PerKind, Work};
+use super::options::Options;
+use super::token::{Token, TokenKey};
+use super::work_item::{self, Counts, Encoded, Item};
+
+/// What dispatch asks of the partitions. Called from any thread, also from inside a call of the same
+/// partition's runner: implementations only post to the partition's mailbox.
+pub trait Claims: Send + Sync + std::fmt::Debug {
+    /// A worker has a free slot for work that was offered: build it and deliver the grant.
+    fn claim(&self, partition: PartitionId, work: Work, grant: Grant);
+    /// Offers of this partition were dropped because the board was full. There is room again: go
+    /// through everything outstanding from the start. What is on the board already is recognised.
+    fn refill(&self, partition: PartitionId);
+}
+
+/// Who gets which work item, for one task hub. Clones share one board.
+#[derive(Debug, Clone)]
+pub struct Dispatch(Arc<Shell>);
+
+#[derive(Debug)]
+struct Shell {
+    hub: HubId,
+    key: TokenKey,
+    options: Options,
+    claims: Box<dyn Claims>,
+    counts: Counts,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    board: Board,
+    senders: BTreeMap<StreamId, mpsc::Sender<Bytes>>,
+    closed: bool,
+}
+
+/// What a worker said when it connected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Worker {
+    /// What it takes.
+    pub filter: Filter,
+    /// How many at once, as sent: 0 is "not stated".
+    pub slots: PerKind<i32>,
+}
+
+/// Work of one name and version that is waiting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    /// Turns or activities.
+    pub kind: Kind,
+    /// Their name.
+    pub name: String,
+    /// Their version, or "".
+    pub version: String,
+    /// How many wait.
+    pub waiting: usize,
+    /// Whether any connected worker takes them at all.
+    pub taken: bool,
+}
+
+impl Dispatch {
+    /// Dispatch of a hub, whose tokens are signed with `key`.
+    pub fn new(hub: HubId, key: TokenKey, options: Options, claims: Box<dyn Claims>) -> Self {
+        let inner = Inner { board: Board::new(options), ..Inner::default() };
+        Self(Arc::new(Shell {
+            hub,
+            key,
+            options,
+            claims,
+            counts: Counts::default(),
+            inner: Mutex::new(inner),
+        }))
+    }
+
+    /// Work is to be done. `Some`: a worker is free now; build the work and deliver it.
+    pub fn offer(&self, offer: Offer) -> Option<Grant> {
+        let mut inner = self.lock();
+        inner.board.offer(offer);
+        let mut grants = self.take_grants(&mut inner);
+        drop(inner);
+        // An offer is matched with nothing but itself, and nothing is removed by it.
+        debug_assert!(grants.len() <= 1, "an offer led to {} hand-outs", grants.len());
+        match grants.pop() {
+            Some(Do::Claim(grant)) => Some(grant),
+            Some(Do::Refill(_)) | None => None,
+        }
+    }
+
+    /// A turn's completion was applied; called before that entry's effects are performed. An accepted
+    /// turn is offered again by its partition if the inbox holds anything.
+    pub fn turn_ended(&self, _partition: PartitionId, instance: &InstanceId, ended: Ended) {
+        let work = Work::Turn { instance: instance.clone() };
+        self.change(|board| board.ended(&work, ended));
+    }
+
+    /// An activity's completion was applied.
+    pub fn activity_ended(&self, key: &ActivityKey, ended: Ended) {
+        let work = Work::Activity { key: key.clone() };
+        self.change(|board| board.ended(&work, ended));
+    }
+
+    /// The partition's leadership has ended: forget its offers and hand-outs.
+    pub fn reset(&self, partition: PartitionId) {
+        self.change(|board| board.reset(partition));
+    }
+
+    /// The time, of a clock that never goes back. To be called when [`Self::due`] is reached; ten
+    /// times a second is as good.
+    pub fn tick(&self, now: Duration) {
+        self.change(|board| board.tick(now));
+    }
+
+    /// When [`Self::tick`] will have something to do; `None`: not before something else happens.
+    pub fn due(&self) -> Option<Duration> {
+        self.lock().board.due()
+    }
+
+    /// A worker is there; it leaves when the stream is dropped.
+    pub fn connect(&self, worker: Worker) -> WorkerStream {
+        let options = &self.0.options;
+        let limits = PerKind {
+            turns: options.slots(worker.slots.turns),
+            activities: options.slots(worker.slots.activities),
+        };
+        // Each slot has at most one item on its way, so a send never finds the channel full.
+        let capacity = usize::try_from(limits.turns.saturating_add(limits.activities)).unwrap_or(1);
+        let (sender, receiver) = mpsc::channel(capacity.max(1));
+        let mut inner = self.lock();
+        let id = inner.board.connect(worker.filter, limits);
+        if !inner.closed {
+            inner.senders.insert(id, sender);
+        }
+        let grants = self.take_grants(&mut inner);
+        drop(inner);
+        self.perform(grants);
+        WorkerStream { dispatch: self.clone(), id, receiver }
+    }
+
+    /// A worker's answer has arrived: its slot is free for the next item. Until the partition has
+    /// spoken, or [`Self::unanswered`] says that it will not, the work is not handed out again.
+    pub fn answered(&self, token: &Token) {
+        let work = token.work();
+        self.change(|board| board.answered(token.hand_out, &work, token.epoch));
+    }
+
+    /// An answer could not be brought to the partition, or nobody knows whether it was.
+    pub fn unanswered(&self, token: &Token) {
+        let work = token.work();
+        self.change(|board| board.unanswered(token.hand_out, &work));
+    }
+
+    /// A worker gives an item back undone.
+    pub fn abandoned(&self, token: &Token) {
+        let work = token.work();
+        self.change(|board| board.abandoned(token.hand_out, &work, token.epoch));
+    }
+
+    /// Ends all workers' streams, and those that are still to come.
+    pub fn close(&self) {
+        let mut inner = self.lock();
+        inner.closed = true;
+        let senders = std::mem::take(&mut inner.senders);
+        drop(inner);
+        drop(senders);
+    }
+
+    /// What waits, by name: the answer to "why is it pending".
+    pub fn queues(&self) -> Vec<Queue> {
+        let inner = self.lock();
+        let view = inner.board.lanes().view().filter(|(_, waiting, _)| *waiting > 0);
+        view.map(|(key, waiting, taken)| Queue {
+            kind: key.kind,
+            name: key.name.clone(),
+            version: key.version.clone(),
+            waiting,
+            taken,
+        })
+        .collect()
+    }
+
+    /// How many workers are connected.
+    pub fn workers(&self) -> usize {
+        self.lock().senders.len()
+    }
+
+    /// Counters of encoded and spliced bytes and events.
+    pub fn counts(&self) -> &Counts {
+        &self.0.counts
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // The board is left consistent by each of its steps; a panic in one stops the process anyway.
+        self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, step: impl FnOnce(&mut Board)) {
+        let mut inner = self.lock();
+        step(&mut inner.board);
+        let grants = self.take_grants(&mut inner);
+        drop(inner);
+        self.perform(grants);
+    }
+
+    fn take_grants(&self, inner: &mut Inner) -> Vec<Do> {
+        let actions = inner.board.take_actions();
+        let grant = |action| match action {
+            Action::Assign(assignment) => {
+                let sender = inner.senders.get(&assignment.stream).cloned();
+                Do::Claim(Grant { dispatch: self.clone(), assignment, sender, open: true })
+            }
+            Action::Refill(partition) => Do::Refill(partition),
+        };
+        actions.into_iter().map(grant).collect()
+    }
+
+    fn perform(&self, todo: Vec<Do>) {
+        for action in todo {
+            match action {
+                Do::Claim(grant) => {
+                    let work = Work::clone(&grant.assignment.work);
+                    self.0.claims.claim(grant.assignment.partition, work, grant);
+                }
+                Do::Refill(partition) => self.0.claims.refill(partition),
+            }
+        }
+    }
+
+    fn disconnect(&self, id: StreamId) {
+        let mut inner = self.lock();
+        inner.senders.remove(&id);
+        inner.board.disconnect(id);
+        let grants = self.take_grants(&mut inner);
+        drop(inner);
+        self.perform(grants);
+    }
+}
+
+#[derive(Debug)]
+enum Do {
+    Claim(Grant),
+    Refill(PartitionId),
+}
+
+/// A worker's free slot, reserved for one item. Dropped without a word, the item waits for the next
+/// try.
+#[derive(Debug)]
+pub struct Grant {
+    dispatch: Dispatch,
+    assignment: Assignment,
+    sender: Option<mpsc::Sender<Bytes>>,
+    open: bool,
+}
+
+impl Grant {
+    /// Sends the work to the worker. `Some`: this item can be handed to nobody, because it is too
+    /// large or failed too often; it was not sent, and the partition proposes this instead.
+    #[must_use = "an item that is not handed out must be marked as stuck"]
+    pub fn deliver(mut self, item: Item) -> Option<MarkStuck> {
+        self.open = false;
+        let shell = &self.dispatch.0;
+        let attempt = self.assignment.attempt;
+        if attempt > shell.options.attempts_max {
+            return Some(self.refuse(&item, work_item::failed_too_often(attempt - 1)));
+        }
+        let token = item.token(shell.hub, &self.assignment);
+        let bytes = match item.encode(&token.sign(&shell.key), &shell.counts) {
+            Encoded::Bytes(bytes) => bytes,
+            Encoded::TooLarge { bytes } => return Some(self.refuse(&item, work_item::too_large(bytes))),
+        };
+        let wanted = self.dispatch.lock().board.deliver(self.assignment.hand_out, token.epoch);
+        if let (true, Some(sender)) = (wanted, &self.sender) {
+            // Gone: the stream's end takes the item back. Full: cannot be, see `connect`.
+            if let Err(mpsc::error::TrySendError::Full(_)) = sender.try_send(bytes) {
+                self.dispatch.abandoned(&token);
+            }
+        }
+        None
+    }
+
+    /// There is no such work any more: the slot goes to the next item.
+    pub fn nothing(mut self) {
+        self.open = false;
+        self.dispatch.change(|board| board.nothing(self.assignment.hand_out));
+    }
+
+    fn refuse(&self, item: &Item, reason: String) -> MarkStuck {
+        self.dispatch.change(|board| board.nothing(self.assignment.hand_out));
+        item.mark_stuck(reason)
+    }
+}
+
+impl Drop for Grant {
+    fn drop(&mut self) {
+        if self.open {
+            self.dispatch.change(|board| board.give_up(self.assignment.hand_out));
+        }
+    }
+}
+
+/// The work items of one worker, encoded. Dropping it is the worker going away.
+#[derive(Debug)]
+pub struct WorkerStream {
+    dispatch: Dispatch,
+    id: StreamId,
+    receiver: mpsc::Receiver<Bytes>,
+}
+
+impl WorkerStream {
+    /// The next encoded `WorkItem`; `None` once dispatch is closed.
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        self.receiver.poll_recv(context)
+    }
+}
+
+impl Drop for WorkerStream {
+    fn drop(&mut self) {
+        self.dispatch.disconnect(self.id);
+    }
+}

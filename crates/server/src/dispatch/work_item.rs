@@ -1,0 +1,311 @@
+//! The bytes a worker gets: a `WorkItem` message, put together from stored bytes.
+//!
+//! History is kept in the form in which it is sent (`pastEvents`, field 3), so the past of an
+//! orchestration is copied and never encoded again, however long it is. Not here: what is in a turn
+//! (`engine::partition::view`) and who gets it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use engine::event::HistoryEvent;
+use engine::id::{Epoch, HubId, InstanceId, LogId};
+use engine::limits::WORK_ITEM_BYTES_MAX;
+use engine::partition::command::{ActivityKey, MarkStuck};
+use engine::partition::view;
+use prost::Message;
+use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
+
+use super::board::Assignment;
+use super::token::{Task, Token};
+
+// Field numbers of `orchestrator_service.proto`.
+const WORK_ITEM_ORCHESTRATOR: u32 = 1;
+const WORK_ITEM_ACTIVITY: u32 = 2;
+const WORK_ITEM_TOKEN: u32 = 10;
+const ORCHESTRATOR_INSTANCE: u32 = 1;
+const ORCHESTRATOR_EXECUTION: u32 = 2;
+const ORCHESTRATOR_NEW_EVENTS: u32 = 4;
+const ORCHESTRATOR_TRACE: u32 = 8;
+const ACTIVITY_NAME: u32 = 1;
+const ACTIVITY_VERSION: u32 = 2;
+const ACTIVITY_INPUT: u32 = 3;
+const ACTIVITY_INSTANCE: u32 = 4;
+const ACTIVITY_TASK: u32 = 5;
+const ACTIVITY_TRACE: u32 = 6;
+const ACTIVITY_TAGS: u32 = 7;
+
+/// `entityParameters` (field 5) with a reorder window (field 1) of zero.
+const ENTITY_PARAMETERS: [u8; 4] = [0x2a, 2, 0x0a, 0];
+
+/// Work that has been built for a worker, and the epoch it was built in.
+#[derive(Debug, Clone)]
+pub enum Item {
+    /// An orchestrator turn.
+    Turn(view::Turn, Epoch),
+    /// An activity.
+    Activity(view::ActivityTask, Epoch),
+}
+
+/// How much was encoded and how much was copied as it is stored, since the process began.
+#[derive(Debug, Default)]
+pub struct Counts {
+    turns: AtomicU64,
+    activities: AtomicU64,
+    bytes: AtomicU64,
+    bytes_spliced: AtomicU64,
+    events_encoded: AtomicU64,
+}
+
+/// A reading of [`Counts`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CountsView {
+    /// Turns handed out.
+    pub turns: u64,
+    /// Activities handed out.
+    pub activities: u64,
+    /// Bytes of work items, all in all.
+    pub bytes: u64,
+    /// Of these, bytes of history copied as they are stored.
+    pub bytes_spliced: u64,
+    /// New events that were encoded.
+    pub events_encoded: u64,
+}
+
+impl Counts {
+    /// What has been counted so far.
+    pub fn view(&self) -> CountsView {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        CountsView {
+            turns: of(&self.turns),
+            activities: of(&self.activities),
+            bytes: of(&self.bytes),
+            bytes_spliced: of(&self.bytes_spliced),
+            events_encoded: of(&self.events_encoded),
+        }
+    }
+}
+
+fn add(counter: &AtomicU64, count: usize) {
+    counter.fetch_add(u64::try_from(count).unwrap_or(0), Ordering::Relaxed);
+}
+
+/// A work item on its way, or why not.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Encoded {
+    Bytes(Bytes),
+    TooLarge { bytes: usize },
+}
+
+impl Item {
+    fn epoch(&self) -> Epoch {
+        match self {
+            Self::Turn(_, epoch) | Self::Activity(_, epoch) => *epoch,
+        }
+    }
+
+    /// What the worker will send back.
+    pub(super) fn token(&self, hub: HubId, assignment: &Assignment) -> Token {
+        let (instance, execution, task) = match self {
+            Self::Turn(turn, _) => (turn.instance.clone(), &turn.execution, turn_task(turn)),
+            Self::Activity(activity, _) => {
+                (instance_of(&activity.key), &activity.execution, activity_task(activity))
+            }
+        };
+        Token {
+            hub,
+            partition: assignment.partition,
+            epoch: self.epoch(),
+            instance,
+            execution: execution.clone(),
+            task,
+            attempt: assignment.attempt,
+            hand_out: assignment.hand_out,
+        }
+    }
+
+    /// The command that records why nobody can be given this item.
+    pub(super) fn mark_stuck(&self, reason: String) -> MarkStuck {
+        let (instance, execution, activity) = match self {
+            Self::Turn(turn, _) => (turn.instance.as_str(), &turn.execution, None),
+            Self::Activity(task, _) => (task.key.instance.as_str(), &task.execution, Some(task.key.clone())),
+        };
+        MarkStuck { instance: instance.to_owned(), execution: execution.clone(), activity, reason }
+    }
+
+    /// The encoded `WorkItem`, unless workers would not accept it.
+    pub(super) fn encode(&self, token: &str, counts: &Counts) -> Encoded {
+        let (field, length) = match self {
+            Self::Turn(turn, _) => (WORK_ITEM_ORCHESTRATOR, turn_len(turn)),
+            Self::Activity(activity, _) => (WORK_ITEM_ACTIVITY, activity_len(activity)),
+        };
+        let bytes = message_len(field, length) + string_len(WORK_ITEM_TOKEN, token);
+        if bytes > WORK_ITEM_BYTES_MAX {
+            return Encoded::TooLarge { bytes };
+        }
+        let mut out = BytesMut::with_capacity(bytes);
+        put_header(&mut out, field, length);
+        match self {
+            Self::Turn(turn, _) => {
+                put_turn(&mut out, turn);
+                add(&counts.turns, 1);
+                add(&counts.bytes_spliced, turn.past.iter().map(Bytes::len).sum());
+                add(&counts.events_encoded, turn.new.len());
+            }
+            Self::Activity(activity, _) => {
+                put_activity(&mut out, activity);
+                add(&counts.activities, 1);
+            }
+        }
+        put_string(&mut out, WORK_ITEM_TOKEN, token);
+        debug_assert_eq!(out.len(), bytes, "a work item's length was foretold");
+        add(&counts.bytes, bytes);
+        Encoded::Bytes(out.freeze())
+    }
+}
+
+/// Why an item that was tried `attempts` times is not tried again.
+pub(super) fn failed_too_often(attempts: u32) -> String {
+    format!("handed out {attempts} times, and each worker went away, took too long or gave it back")
+}
+
+/// Why an item of `bytes` bytes is not sent.
+pub(super) fn too_large(bytes: usize) -> String {
+    let mib = |bytes: usize| bytes.div_ceil(1 << 20);
+    format!(
+        "history of {} MiB exceeds what connected workers can accept ({} MiB); use continue-as-new, \
+         raise the limit, or a worker with history streaming",
+        mib(bytes),
+        mib(WORK_ITEM_BYTES_MAX)
+    )
+}
+
+fn instance_of(key: &ActivityKey) -> InstanceId {
+    InstanceId::parse(&key.instance).expect("an activity's instance was parsed before it was stored")
+}
+
+fn turn_task(turn: &view::Turn) -> Task {
+    Task::Turn { turn: turn.turn, delivered: turn.delivered, started_at: turn.started_at }
+}
+
+fn activity_task(activity: &view::ActivityTask) -> Task {
+    let scheduled_by = LogId { term: activity.key.term, index: activity.key.index };
+    Task::Activity { scheduled_by, ordinal: activity.key.ordinal, task: activity.task }
+}
+
+fn turn_len(turn: &view::Turn) -> usize {
+    let new = |event: &HistoryEvent| message_len(ORCHESTRATOR_NEW_EVENTS, event.encoded_len());
+    string_len(ORCHESTRATOR_INSTANCE, turn.instance.as_str())
+        + value_len(ORCHESTRATOR_EXECUTION, &turn.execution)
+        + turn.past.iter().map(Bytes::len).sum::<usize>()
+        + turn.new.iter().map(new).sum::<usize>()
+        + ENTITY_PARAMETERS.len()
+        + turn.trace.as_ref().map_or(0, |trace| message_len(ORCHESTRATOR_TRACE, trace.encoded_len()))
+}
+
+fn put_turn(out: &mut BytesMut, turn: &view::Turn) {
+    put_string(out, ORCHESTRATOR_INSTANCE, turn.instance.as_str());
+    put_value(out, ORCHESTRATOR_EXECUTION, &turn.execution);
+    for chunk in &turn.past {
+        out.put_slice(chunk);
+    }
+    for event in &turn.new {
+        put_message(out, ORCHESTRATOR_NEW_EVENTS, event);
+    }
+    out.put_slice(&ENTITY_PARAMETERS);
+    if let Some(trace) = &turn.trace {
+        put_message(out, ORCHESTRATOR_TRACE, trace);
+    }
+}
+
+fn activity_instance_len(activity: &view::ActivityTask) -> usize {
+    string_len(1, &activity.key.instance) + value_len(2, &activity.execution)
+}
+
+fn activity_len(activity: &view::ActivityTask) -> usize {
+    let scheduled = &activity.scheduled;
+    string_len(ACTIVITY_NAME, &scheduled.name)
+        + scheduled.version.as_ref().map_or(0, |version| value_len(ACTIVITY_VERSION, version))
+        + scheduled.input.as_ref().map_or(0, |input| value_len(ACTIVITY_INPUT, input))
+        + message_len(ACTIVITY_INSTANCE, activity_instance_len(activity))
+        + prost::encoding::int32::encoded_len(ACTIVITY_TASK, &activity.task)
+        + scheduled
+            .parent_trace_context
+            .as_ref()
+            .map_or(0, |trace| message_len(ACTIVITY_TRACE, trace.encoded_len()))
+        + scheduled
+            .tags
+            .iter()
+            .map(|(key, value)| message_len(ACTIVITY_TAGS, tag_len(key, value)))
+            .sum::<usize>()
+}
+
+fn put_activity(out: &mut BytesMut, activity: &view::ActivityTask) {
+    let scheduled = &activity.scheduled;
+    put_string(out, ACTIVITY_NAME, &scheduled.name);
+    if let Some(version) = &scheduled.version {
+        put_value(out, ACTIVITY_VERSION, version);
+    }
+    if let Some(input) = &scheduled.input {
+        put_value(out, ACTIVITY_INPUT, input);
+    }
+    put_header(out, ACTIVITY_INSTANCE, activity_instance_len(activity));
+    put_string(out, 1, &activity.key.instance);
+    put_value(out, 2, &activity.execution);
+    prost::encoding::int32::encode(ACTIVITY_TASK, &activity.task, out);
+    if let Some(trace) = &scheduled.parent_trace_context {
+        put_message(out, ACTIVITY_TRACE, trace);
+    }
+    for (key, value) in &scheduled.tags {
+        put_header(out, ACTIVITY_TAGS, tag_len(key, value));
+        put_string(out, 1, key);
+        put_string(out, 2, value);
+    }
+}
+
+fn tag_len(key: &str, value: &str) -> usize {
+    string_len(1, key) + string_len(2, value)
+}
+
+fn varint(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+fn message_len(field: u32, length: usize) -> usize {
+    key_len(field) + encoded_len_varint(varint(length)) + length
+}
+
+/// An empty string is not sent: that is its default.
+fn string_len(field: u32, text: &str) -> usize {
+    if text.is_empty() { 0 } else { message_len(field, text.len()) }
+}
+
+/// A `google.protobuf.StringValue`: present even where it is empty.
+fn value_len(field: u32, text: &str) -> usize {
+    message_len(field, string_len(1, text))
+}
+
+fn put_header(out: &mut BytesMut, field: u32, length: usize) {
+    encode_key(field, WireType::LengthDelimited, out);
+    encode_varint(varint(length), out);
+}
+
+fn put_string(out: &mut BytesMut, field: u32, text: &str) {
+    if !text.is_empty() {
+        put_header(out, field, text.len());
+        out.put_slice(text.as_bytes());
+    }
+}
+
+fn put_value(out: &mut BytesMut, field: u32, text: &str) {
+    put_header(out, field, string_len(1, text));
+    put_string(out, 1, text);
+}
+
+fn put_message(out: &mut BytesMut, field: u32, message: &impl Message) {
+    put_header(out, field, message.encoded_len());
+    message.encode_raw(out);
+}
+
+#[cfg(test)]
+#[path = "work_item_tests.rs"]
+mod tests;

@@ -1,0 +1,143 @@
+//! Tests of the work items' bytes: what a worker's decoder reads from them.
+
+use engine::event::{EventKind, EventRaised, OrchestrationTraceContext, OrchestratorStarted, TaskScheduled};
+use engine::id::{LeaseEpoch, Lineage, PartitionId};
+use engine::time::Timestamp;
+use outlast_proto::durable_task as wire;
+
+use super::*;
+
+fn epoch() -> Epoch {
+    Epoch { lineage: Lineage(1), lease: LeaseEpoch(0), term: 3 }
+}
+
+fn event(kind: EventKind) -> HistoryEvent {
+    HistoryEvent { event_id: -1, timestamp: Some(Timestamp::new(7, 123_456_789).into()), kind: Some(kind) }
+}
+
+fn raised(name: &str, input: &str) -> HistoryEvent {
+    event(EventKind::EventRaised(EventRaised { name: name.into(), input: Some(input.into()) }))
+}
+
+fn stored(events: &[HistoryEvent]) -> Bytes {
+    let mut chunk = BytesMut::new();
+    for event in events {
+        put_message(&mut chunk, 3, event);
+    }
+    chunk.freeze()
+}
+
+fn turn(past: Vec<Bytes>, new: Vec<HistoryEvent>) -> Item {
+    let turn = view::Turn {
+        instance: InstanceId::parse("order-1").expect("an id"),
+        execution: "e1".into(),
+        turn: 2,
+        started_at: Timestamp::new(7, 1),
+        delivered: 1,
+        past,
+        new,
+        trace: Some(OrchestrationTraceContext { span_id: Some("s".into()), span_start_time: None }),
+    };
+    Item::Turn(turn, epoch())
+}
+
+fn decode(item: &Item, counts: &Counts) -> wire::WorkItem {
+    match item.encode("the-token", counts) {
+        Encoded::Bytes(bytes) => wire::WorkItem::decode(bytes).expect("a work item"),
+        Encoded::TooLarge { bytes } => panic!("{bytes} bytes are not too large"),
+    }
+}
+
+#[test]
+fn a_turn_is_spliced_from_stored_chunks_and_new_events() {
+    let counts = Counts::default();
+    let past = vec![stored(&[raised("a", "1"), raised("b", "")]), stored(&[raised("c", "3")])];
+    let spliced: usize = past.iter().map(Bytes::len).sum();
+    let new = vec![event(EventKind::OrchestratorStarted(OrchestratorStarted {})), raised("d", "4")];
+    let item = decode(&turn(past, new.clone()), &counts);
+    assert_eq!(item.completion_token, "the-token");
+    let Some(wire::work_item::Request::OrchestratorRequest(request)) = item.request else {
+        panic!("not a turn: {item:?}");
+    };
+    assert_eq!((request.instance_id.as_str(), request.execution_id.as_deref()), ("order-1", Some("e1")));
+    assert_eq!(request.past_events.len(), 3);
+    let sent: Vec<Vec<u8>> = request.new_events.iter().map(Message::encode_to_vec).collect();
+    let meant: Vec<Vec<u8>> = new.iter().map(Message::encode_to_vec).collect();
+    assert_eq!(sent, meant);
+    assert_eq!(request.orchestration_trace_context.and_then(|trace| trace.span_id).as_deref(), Some("s"));
+    let view = counts.view();
+    assert_eq!((view.turns, view.events_encoded), (1, 2));
+    assert_eq!(usize::try_from(view.bytes_spliced), Ok(spliced));
+}
+
+#[test]
+fn entity_parameters_are_always_there_with_a_window_of_zero() {
+    let item = decode(&turn(Vec::new(), vec![raised("a", "1")]), &Counts::default());
+    let Some(wire::work_item::Request::OrchestratorRequest(request)) = item.request else {
+        panic!("not a turn: {item:?}");
+    };
+    let window = request.entity_parameters.expect("entity parameters").entity_message_reorder_window;
+    assert_eq!(window, Some(prost_types::Duration { seconds: 0, nanos: 0 }));
+}
+
+fn activity(input: Option<&str>, version: Option<&str>) -> Item {
+    let key = ActivityKey { instance: "order-1".into(), term: 3, index: 9, ordinal: 0 };
+    let scheduled = TaskScheduled {
+        name: "charge".into(),
+        version: version.map(str::to_owned),
+        input: input.map(str::to_owned),
+        tags: [("team".to_owned(), "pay".to_owned())].into(),
+        ..TaskScheduled::default()
+    };
+    Item::Activity(view::ActivityTask { key, execution: "e1".into(), task: 4, scheduled }, epoch())
+}
+
+#[test]
+fn an_activity_keeps_absent_and_empty_values_apart() {
+    for (input, version) in [(None, None), (Some(""), Some("")), (Some("{}"), Some("2"))] {
+        let item = decode(&activity(input, version), &Counts::default());
+        let Some(wire::work_item::Request::ActivityRequest(request)) = item.request else {
+            panic!("not an activity: {item:?}");
+        };
+        assert_eq!((request.name.as_str(), request.task_id), ("charge", 4));
+        assert_eq!((request.input.as_deref(), request.version.as_deref()), (input, version));
+        let instance = request.orchestration_instance.expect("an instance");
+        assert_eq!(
+            (instance.instance_id.as_str(), instance.execution_id.as_deref()),
+            ("order-1", Some("e1"))
+        );
+        assert_eq!(request.tags.get("team").map(String::as_str), Some("pay"));
+    }
+}
+
+#[test]
+fn a_turn_larger_than_workers_accept_is_not_sent() {
+    let large = raised("a", &"x".repeat(1 << 20));
+    let past = (0..4).map(|_| stored(std::slice::from_ref(&large))).collect();
+    let item = turn(past, vec![raised("b", "1")]);
+    let Encoded::TooLarge { bytes } = item.encode("t", &Counts::default()) else {
+        panic!("it was encoded");
+    };
+    let stuck = item.mark_stuck(too_large(bytes));
+    assert_eq!((stuck.instance.as_str(), stuck.execution.as_str()), ("order-1", "e1"));
+    assert!(stuck.reason.starts_with("history of 5 MiB exceeds what connected workers can accept"));
+}
+
+#[test]
+fn a_token_names_the_work_it_was_made_for() {
+    let assignment = |work| Assignment {
+        hand_out: super::super::board::HandOutId(8),
+        stream: super::super::lanes::StreamId(1),
+        partition: PartitionId(2),
+        work: std::sync::Arc::new(work),
+        attempt: 3,
+    };
+    for item in [turn(Vec::new(), Vec::new()), activity(None, None)] {
+        let work = match &item {
+            Item::Turn(turn, _) => super::super::Work::Turn { instance: turn.instance.clone() },
+            Item::Activity(activity, _) => super::super::Work::Activity { key: activity.key.clone() },
+        };
+        let token = item.token(HubId(1), &assignment(work.clone()));
+        assert_eq!((token.work(), token.attempt, token.epoch), (work, 3, epoch()));
+    }
+}
