@@ -1,0 +1,234 @@
+//! How an activity or orchestration says that it did not work, in a form that survives the wire.
+//!
+//! A [`Failure`] keeps its kind, message, cause and properties from the worker that raised it to the
+//! client that reads it, through any number of parents. Errors of the connection are not here: see
+//! [`Error`](crate::Error).
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use outlast_proto::durable_task as pb;
+
+/// The kind of a failure that the SDK raises when user code panics.
+pub const PANIC: &str = "Panic";
+/// The kind of a failure that the SDK raises when code and history disagree.
+pub const NON_DETERMINISM: &str = "NonDeterminism";
+/// The kind of a failure that the SDK raises when an orchestration waits for something of the outside.
+pub const FOREIGN_AWAIT: &str = "ForeignAwait";
+/// The kind of a failure that the SDK raises when a value cannot be read or written as JSON.
+pub const SERIALIZATION: &str = "Serialization";
+
+/// Causes deeper than this are cut off: a peer may send any depth, our stack is finite.
+const DEPTH_MAX: usize = 32;
+
+/// Why an activity or orchestration failed.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub struct Failure {
+    /// What kind of failure it is: a stable name to decide on, such as `CardDeclined`.
+    pub kind: String,
+    /// What happened, for people.
+    pub message: String,
+    /// Where it happened, when the language of the worker knows.
+    pub stack_trace: Option<String>,
+    /// The failure that caused this one.
+    pub cause: Option<Box<Failure>>,
+    /// Whether trying again is pointless; retry policies stop at it.
+    pub non_retriable: bool,
+    /// Further facts, by name.
+    pub properties: BTreeMap<String, serde_json::Value>,
+}
+
+impl Failure {
+    /// A failure of the kind with a message.
+    pub fn new(kind: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { kind: kind.into(), message: message.into(), ..Self::default() }
+    }
+
+    /// A failure made of any error and its sources; the kind is the name of the error's type.
+    pub fn from_error<E: std::error::Error>(error: E) -> Self {
+        let mut failure = Self::new(std::any::type_name::<E>(), error.to_string());
+        failure.cause = from_source(error.source(), DEPTH_MAX);
+        failure
+    }
+
+    /// The same failure, marked as one that another attempt cannot cure.
+    #[must_use]
+    pub fn non_retriable(mut self) -> Self {
+        self.non_retriable = true;
+        self
+    }
+
+    /// The same failure with one more fact.
+    #[must_use]
+    pub fn property(mut self, name: impl Into<String>, value: impl Into<serde_json::Value>) -> Self {
+        self.properties.insert(name.into(), value.into());
+        self
+    }
+
+    pub(crate) fn from_panic(payload: &(dyn std::any::Any + Send)) -> Self {
+        let message = payload
+            .downcast_ref::<&str>()
+            .map(ToString::to_string)
+            .or_else(|| payload.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "panicked without a message".to_owned());
+        Self::new(PANIC, message)
+    }
+
+    pub(crate) fn from_wire(details: Option<pb::TaskFailureDetails>) -> Self {
+        details.map_or_else(
+            || Self::new("Unknown", "the server gave no details"),
+            |details| from_wire_depth(details, DEPTH_MAX),
+        )
+    }
+
+    pub(crate) fn into_wire(self) -> pb::TaskFailureDetails {
+        pb::TaskFailureDetails {
+            error_type: self.kind,
+            error_message: self.message,
+            stack_trace: self.stack_trace,
+            inner_failure: self.cause.map(|cause| Box::new(cause.into_wire())),
+            is_non_retriable: self.non_retriable,
+            properties: self.properties.into_iter().map(|(name, value)| (name, value_into_wire(value))).collect(),
+        }
+    }
+}
+
+fn from_source(source: Option<&(dyn std::error::Error + 'static)>, depth: usize) -> Option<Box<Failure>> {
+    let source = source.filter(|_| depth > 0)?;
+    let mut failure = Failure::new("Error", source.to_string());
+    failure.cause = from_source(source.source(), depth - 1);
+    Some(Box::new(failure))
+}
+
+fn from_wire_depth(details: pb::TaskFailureDetails, depth: usize) -> Failure {
+    let cause = details.inner_failure.filter(|_| depth > 0);
+    Failure {
+        kind: details.error_type,
+        message: details.error_message,
+        stack_trace: details.stack_trace,
+        cause: cause.map(|cause| Box::new(from_wire_depth(*cause, depth - 1))),
+        non_retriable: details.is_non_retriable,
+        properties: details
+            .properties
+            .into_iter()
+            .map(|(name, value)| (name, value_from_wire(value, DEPTH_MAX)))
+            .collect(),
+    }
+}
+
+fn value_into_wire(value: serde_json::Value) -> prost_types::Value {
+    use prost_types::value::Kind;
+    use serde_json::Value;
+    let kind = match value {
+        Value::Null => Kind::NullValue(0),
+        Value::Bool(value) => Kind::BoolValue(value),
+        // The wire has doubles only; a number that is none is sent as its text rather than lost.
+        Value::Number(value) => {
+            value.as_f64().map_or_else(|| Kind::StringValue(value.to_string()), Kind::NumberValue)
+        }
+        Value::String(value) => Kind::StringValue(value),
+        Value::Array(values) => Kind::ListValue(prost_types::ListValue {
+            values: values.into_iter().map(value_into_wire).collect(),
+        }),
+        Value::Object(fields) => Kind::StructValue(prost_types::Struct {
+            fields: fields.into_iter().map(|(name, value)| (name, value_into_wire(value))).collect(),
+        }),
+    };
+    prost_types::Value { kind: Some(kind) }
+}
+
+fn value_from_wire(value: prost_types::Value, depth: usize) -> serde_json::Value {
+    use prost_types::value::Kind;
+    use serde_json::Value;
+    if depth == 0 {
+        return Value::Null;
+    }
+    match value.kind {
+        None | Some(Kind::NullValue(_)) => Value::Null,
+        Some(Kind::BoolValue(value)) => Value::Bool(value),
+        Some(Kind::NumberValue(value)) => Value::from(value),
+        Some(Kind::StringValue(value)) => Value::String(value),
+        Some(Kind::ListValue(list)) => {
+            list.values.into_iter().map(|value| value_from_wire(value, depth - 1)).collect()
+        }
+        Some(Kind::StructValue(fields)) => {
+            fields.fields.into_iter().map(|(name, value)| (name, value_from_wire(value, depth - 1))).collect()
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.kind, self.message)
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+impl From<&str> for Failure {
+    fn from(message: &str) -> Self {
+        Self::new("Error", message)
+    }
+}
+
+impl From<String> for Failure {
+    fn from(message: String) -> Self {
+        Self::new("Error", message)
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::new(SERIALIZATION, error.to_string())
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::from_error(error)
+    }
+}
+
+impl From<std::convert::Infallible> for Failure {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failure_survives_the_wire_with_cause_and_properties() {
+        let mut failure = Failure::new("CardDeclined", "no funds").property("amount", 12.5).non_retriable();
+        failure.cause = Some(Box::new(Failure::new("Bank", "said no")));
+        assert_eq!(Failure::from_wire(Some(failure.clone().into_wire())), failure);
+    }
+
+    #[test]
+    fn panic_message_is_kept() {
+        let payload = std::panic::catch_unwind(|| panic!("boom {}", 7)).unwrap_err();
+        assert_eq!(Failure::from_panic(payload.as_ref()), Failure::new(PANIC, "boom 7"));
+    }
+
+    #[test]
+    fn causes_beyond_the_limit_are_cut_off() {
+        let mut details = pb::TaskFailureDetails::default();
+        for _ in 0..100 {
+            details = pb::TaskFailureDetails { inner_failure: Some(Box::new(details)), ..Default::default() };
+        }
+        let mut depth = 0;
+        let mut failure = &Failure::from_wire(Some(details));
+        while let Some(cause) = &failure.cause {
+            failure = cause;
+            depth += 1;
+        }
+        assert_eq!(depth, DEPTH_MAX);
+    }
+}
