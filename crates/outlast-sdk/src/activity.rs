@@ -50,17 +50,18 @@ impl ActivityContext {
 
     /// A key that is the same every time this step runs, deliveries and retries of a policy included.
     ///
-    /// Give it to whatever charges cards or sends letters, so that twice is once.
+    /// Give it to whatever charges cards or sends letters, so that twice is once. (Retries share it as far
+    /// as the server carries the tags of a call, which Outlast does.)
     pub fn idempotency_key(&self) -> String {
         let task = self.tags.get(TAG_FIRST_TASK).and_then(|task| task.parse().ok()).unwrap_or(self.task_id);
         format!("{}:{}:{task}", self.instance_id, self.execution_id)
     }
 
-    /// Which attempt of a [`Retry`](crate::Retry) policy this is, from 1.
+    /// Which attempt of a [`Retry`](crate::Retry) policy this is, from 1; `None` without a policy.
     ///
     /// A repeated delivery of one attempt has the same number: only the policy counts.
-    pub fn attempt(&self) -> u32 {
-        self.tags.get(TAG_ATTEMPT).and_then(|attempt| attempt.parse().ok()).unwrap_or(1)
+    pub fn attempt(&self) -> Option<u32> {
+        self.tags.get(TAG_ATTEMPT)?.parse().ok()
     }
 }
 
@@ -86,10 +87,10 @@ mod tests {
         let mut request =
             pb::ActivityRequest { orchestration_instance: Some(instance), task_id: 9, ..Default::default() };
         assert_eq!(ActivityContext::new(&request).idempotency_key(), "o:e:9");
-        assert_eq!(ActivityContext::new(&request).attempt(), 1);
+        assert_eq!(ActivityContext::new(&request).attempt(), None);
         request.tags.insert(TAG_FIRST_TASK.to_owned(), "2".to_owned());
         request.tags.insert(TAG_ATTEMPT.to_owned(), "3".to_owned());
         assert_eq!(ActivityContext::new(&request).idempotency_key(), "o:e:2");
-        assert_eq!(ActivityContext::new(&request).attempt(), 3);
+        assert_eq!(ActivityContext::new(&request).attempt(), Some(3));
     }
 }

@@ -89,7 +89,11 @@ impl Failure {
             stack_trace: self.stack_trace,
             inner_failure: self.cause.map(|cause| Box::new(cause.into_wire())),
             is_non_retriable: self.non_retriable,
-            properties: self.properties.into_iter().map(|(name, value)| (name, value_into_wire(value))).collect(),
+            properties: self
+                .properties
+                .into_iter()
+                .map(|(name, value)| (name, value_into_wire(value)))
+                .collect(),
         }
     }
 }

@@ -39,7 +39,9 @@ impl Step {
             Event::ExecutionTerminated(e) => ("ExecutionTerminated", None, None, e.input),
             Event::TaskScheduled(e) => ("TaskScheduled", scheduled, Some(e.name), e.input),
             Event::TaskCompleted(e) => ("TaskCompleted", Some(e.task_scheduled_id), None, e.result),
-            Event::TaskFailed(e) => ("TaskFailed", Some(e.task_scheduled_id), failed(e.failure_details), None),
+            Event::TaskFailed(e) => {
+                ("TaskFailed", Some(e.task_scheduled_id), failed(e.failure_details), None)
+            }
             Event::SubOrchestrationInstanceCreated(e) => {
                 ("SubOrchestrationInstanceCreated", scheduled, Some(e.name), e.input)
             }
@@ -61,10 +63,16 @@ impl Step {
             Event::ExecutionSuspended(e) => ("ExecutionSuspended", None, None, e.input),
             Event::ExecutionResumed(e) => ("ExecutionResumed", None, None, e.input),
             Event::ExecutionRewound(e) => ("ExecutionRewound", None, e.name, e.input),
-            Event::EntityOperationSignaled(e) => ("EntityOperationSignaled", scheduled, Some(e.operation), e.input),
-            Event::EntityOperationCalled(e) => ("EntityOperationCalled", scheduled, Some(e.operation), e.input),
+            Event::EntityOperationSignaled(e) => {
+                ("EntityOperationSignaled", scheduled, Some(e.operation), e.input)
+            }
+            Event::EntityOperationCalled(e) => {
+                ("EntityOperationCalled", scheduled, Some(e.operation), e.input)
+            }
             Event::EntityOperationCompleted(e) => ("EntityOperationCompleted", None, None, e.output),
-            Event::EntityOperationFailed(e) => ("EntityOperationFailed", None, failed(e.failure_details), None),
+            Event::EntityOperationFailed(e) => {
+                ("EntityOperationFailed", None, failed(e.failure_details), None)
+            }
             Event::EntityLockRequested(_) => ("EntityLockRequested", scheduled, None, None),
             Event::EntityLockGranted(_) => ("EntityLockGranted", None, None, None),
             Event::EntityUnlockSent(_) => ("EntityUnlockSent", scheduled, None, None),
@@ -85,7 +93,8 @@ pub(crate) async fn read(
         for_work_item_processing: work_item_of.is_some(),
         execution_id: work_item_of,
     };
-    let mut chunks = link.stub().stream_instance_history(link.request_within(request, deadline)).await?.into_inner();
+    let mut chunks =
+        link.stub().stream_instance_history(link.request_within(request, deadline)).await?.into_inner();
     let mut events = Vec::new();
     while let Some(chunk) = chunks.message().await? {
         events.extend(chunk.events);

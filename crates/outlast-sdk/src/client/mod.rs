@@ -66,7 +66,9 @@ impl Link {
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let header = |text: Option<&str>| {
-            text.map(AsciiMetadataValue::try_from).transpose().map_err(|_| Error::Invalid("hub name".to_owned()))
+            text.map(AsciiMetadataValue::try_from)
+                .transpose()
+                .map_err(|_| Error::Invalid("hub name".to_owned()))
         };
         Ok(Self { stub, hub: header(hub)?, worker: header(worker)?, deadline: DEADLINE_DEFAULT })
     }
@@ -150,7 +152,8 @@ impl Client {
     /// # Errors
     /// The server did not answer.
     pub async fn get(&self, instance_id: &str) -> Result<Option<Instance>, Error> {
-        let request = pb::GetInstanceRequest { instance_id: instance_id.to_owned(), get_inputs_and_outputs: true };
+        let request =
+            pb::GetInstanceRequest { instance_id: instance_id.to_owned(), get_inputs_and_outputs: true };
         let answer = self.link.stub().get_instance(self.link.unary(request)).await;
         let answer = answer.map_err(|status| self.link.error(&status))?.into_inner();
         Ok(answer.orchestration_state.filter(|_| answer.exists).map(Instance::from_wire))
@@ -161,7 +164,8 @@ impl Client {
     /// # Errors
     /// It had not ended in time, or the server did not answer.
     pub async fn wait(&self, instance_id: &str, timeout: Duration) -> Result<Instance, Error> {
-        let request = pb::GetInstanceRequest { instance_id: instance_id.to_owned(), get_inputs_and_outputs: true };
+        let request =
+            pb::GetInstanceRequest { instance_id: instance_id.to_owned(), get_inputs_and_outputs: true };
         let mut stub = self.link.stub();
         let call = stub.wait_for_instance_completion(self.link.request_within(request, timeout));
         let answer = call.await.map_err(|status| Error::from_status(&status, timeout))?.into_inner();
@@ -193,7 +197,8 @@ impl Client {
     /// # Errors
     /// There is no such instance, or the server did not answer.
     pub async fn suspend(&self, instance_id: &str, reason: &str) -> Result<(), Error> {
-        let request = pb::SuspendRequest { instance_id: instance_id.to_owned(), reason: Some(reason.to_owned()) };
+        let request =
+            pb::SuspendRequest { instance_id: instance_id.to_owned(), reason: Some(reason.to_owned()) };
         let answer = self.link.stub().suspend_instance(self.link.unary(request)).await;
         answer.map(|_| ()).map_err(|status| self.link.error(&status))
     }
@@ -203,7 +208,8 @@ impl Client {
     /// # Errors
     /// There is no such instance, or the server did not answer.
     pub async fn resume(&self, instance_id: &str, reason: &str) -> Result<(), Error> {
-        let request = pb::ResumeRequest { instance_id: instance_id.to_owned(), reason: Some(reason.to_owned()) };
+        let request =
+            pb::ResumeRequest { instance_id: instance_id.to_owned(), reason: Some(reason.to_owned()) };
         let answer = self.link.stub().resume_instance(self.link.unary(request)).await;
         answer.map(|_| ()).map_err(|status| self.link.error(&status))
     }

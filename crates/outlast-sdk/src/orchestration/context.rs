@@ -113,7 +113,10 @@ impl Context {
         input: &(impl Serialize + ?Sized),
     ) -> Call<T> {
         let input = value::write(input).map_err(Failure::from);
-        Call::new(Rc::clone(&self.turn), self.schedule_activity(&ActivityCall { name, input: &input, tags: BTreeMap::new() }))
+        Call::new(
+            Rc::clone(&self.turn),
+            self.schedule_activity(&ActivityCall { name, input: &input, tags: BTreeMap::new() }),
+        )
     }
 
     /// Runs an activity and, if it fails, runs it again as the policy says.
@@ -238,8 +241,11 @@ fn make_id(turn: &Turn) -> String {
     let half = |seed: u64| {
         let mut hash = seed;
         let parts = [turn.identity.instance.as_bytes(), &[0], turn.identity.execution.as_bytes(), &[0]];
-        let numbers =
-            [turn.now.seconds.to_le_bytes(), i64::from(turn.now.nanos).to_le_bytes(), turn.ids_made.to_le_bytes()];
+        let numbers = [
+            turn.now.seconds.to_le_bytes(),
+            i64::from(turn.now.nanos).to_le_bytes(),
+            turn.ids_made.to_le_bytes(),
+        ];
         for byte in parts.into_iter().flatten().chain(numbers.iter().flatten()) {
             hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }

@@ -71,7 +71,8 @@ pub(super) fn activity<T: DeserializeOwned>(
     input: Result<String, Failure>,
     policy: Retry,
 ) -> impl Future<Output = Result<T, Failure>> + use<T> {
-    let first = ctx.schedule_activity(&ActivityCall { name: &name, input: &input, tags: BTreeMap::new() });
+    let tags = BTreeMap::from([(TAG_ATTEMPT.to_owned(), "1".to_owned())]);
+    let first = ctx.schedule_activity(&ActivityCall { name: &name, input: &input, tags });
     let mut call = ctx.call::<T>(first);
     async move {
         let mut attempt = 1;

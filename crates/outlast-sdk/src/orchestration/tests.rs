@@ -137,12 +137,15 @@ fn failure(actions: &[Action]) -> String {
 }
 
 fn tasks(actions: &[Action]) -> Vec<&str> {
-    let name = |action| match action {
-        &Action::ScheduleTask(ref task) => Some(task.name.as_str()),
+    actions.iter().filter_map(task_name).collect()
+}
+
+fn task_name(action: &Action) -> Option<&str> {
+    match action {
+        Action::ScheduleTask(task) => Some(&task.name),
         Action::CreateTimer(_) => Some("(timer)"),
         _ => None,
-    };
-    actions.iter().filter_map(name).collect()
+    }
 }
 
 #[test]
@@ -319,7 +322,8 @@ fn continue_as_new_takes_events_along_and_not_timers() {
     let actions = script.turn(vec![completed(2, "null")]);
     assert_eq!(end(&actions), (pb::OrchestrationStatus::ContinuedAsNew, "8".to_owned()));
     let [Action::CompleteOrchestration(end)] = actions.as_slice() else { panic!("more than an end") };
-    let carried: Vec<_> = end.carryover_events.iter().map(|event| event.event_type.clone().unwrap()).collect();
+    let carried: Vec<_> =
+        end.carryover_events.iter().map(|event| event.event_type.clone().unwrap()).collect();
     let of = |event: &Event| match event {
         Event::EventRaised(raised) => format!("{}{}", raised.name, raised.input.clone().unwrap()),
         other => panic!("{other:?}"),
@@ -331,7 +335,7 @@ fn continue_as_new_takes_events_along_and_not_timers() {
 fn calls_nobody_waits_for_are_made_with_the_end() {
     let (_, actions) = Script::start(async |ctx, _| {
         drop(ctx.call_activity::<()>("audit", &1));
-        let _ = ctx.timer(Duration::from_secs(1));
+        drop(ctx.timer(Duration::from_secs(1)));
         ctx.send_event("other", "done", &1)?;
         Ok(1)
     });
@@ -384,7 +388,8 @@ fn custom_status_and_sub_orchestration_reach_the_server() {
         ctx.set_custom_status(&format!("working on {input}"));
         ctx.call_sub_orchestration_as::<u32>("child-1", "child", &input).await
     });
-    let started = pb::ExecutionStartedEvent { name: "main".into(), input: Some("7".into()), ..Default::default() };
+    let started =
+        pb::ExecutionStartedEvent { name: "main".into(), input: Some("7".into()), ..Default::default() };
     let request = pb::OrchestratorRequest {
         new_events: vec![event(-1, Event::ExecutionStarted(started))],
         ..Default::default()

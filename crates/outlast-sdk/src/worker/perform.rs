@@ -109,9 +109,16 @@ fn failed_turn(instance_id: String, token: String, failure: Failure) -> pb::Orch
     };
     let action = pb::OrchestratorAction {
         id: -1,
-        orchestrator_action_type: Some(pb::orchestrator_action::OrchestratorActionType::CompleteOrchestration(end)),
+        orchestrator_action_type: Some(
+            pb::orchestrator_action::OrchestratorActionType::CompleteOrchestration(end),
+        ),
     };
-    pb::OrchestratorResponse { instance_id, actions: vec![action], completion_token: token, ..Default::default() }
+    pb::OrchestratorResponse {
+        instance_id,
+        actions: vec![action],
+        completion_token: token,
+        ..Default::default()
+    }
 }
 
 /// Runs an activity as a task of its own, within the limit, and has its answer sent.

@@ -41,7 +41,8 @@ pub(super) async fn run(
     let (in_hand, mut all_done) = mpsc::channel(1);
     let mut backoff = Backoff::new();
     loop {
-        let ended = Session { shared: &shared, in_hand: &in_hand, connected: &connected }.run(&mut stopping).await;
+        let ended =
+            Session { shared: &shared, in_hand: &in_hand, connected: &connected }.run(&mut stopping).await;
         connected.send_replace(false);
         let Ended::Lost { reason, was_open } = ended else { break };
         if was_open {
