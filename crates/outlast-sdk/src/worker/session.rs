@@ -51,8 +51,9 @@ pub(super) async fn run(
         let delay = backoff.delay();
         tracing::info!(reason, ?delay, "connection to the server is lost, trying again");
         tokio::select! {
-            () = tokio::time::sleep(delay) => {}
+            biased;
             () = told_to(&mut stopping) => break,
+            () = tokio::time::sleep(delay) => {}
         }
     }
     drop(in_hand);
