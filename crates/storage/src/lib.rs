@@ -7,6 +7,8 @@
 //!
 //! Not here: consensus, and what the bytes mean. Nothing damaged is ever handed out as good.
 
+mod checksum;
+mod directory;
 pub mod error;
 pub mod log;
 pub mod mutants;

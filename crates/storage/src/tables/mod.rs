@@ -3,24 +3,28 @@
 //! Not here: what rows mean, and when to checkpoint. The one thing to know: a `Buffered` store is
 //! visible at once and durable with the next `Checkpoint`; after a crash the log replays the rest.
 
-use std::path::Path;
-use std::sync::Arc;
+mod backend;
+mod file;
+mod row;
 
 use bytes::Bytes;
-use platform::Disk;
 
-use crate::error::Error;
+pub use file::Tables;
 
 /// Settings of one table file.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Bytes of pages kept in memory.
     pub cache_bytes: usize,
+    /// A file up to this size is verified page by page when it is opened; a larger one by `scrub`.
+    pub verify_bytes_max: u64,
+    /// A store is refused as `Full` where it would leave less than this free.
+    pub free_bytes_min: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_bytes: 1 << 20 }
+        Self { cache_bytes: 1 << 20, verify_bytes_max: 32 << 20, free_bytes_min: 1 << 20 }
     }
 }
 
@@ -62,40 +66,4 @@ pub struct ScrubReport {
     pub bytes: u64,
     /// Each damaged place, in words, with file and position or key.
     pub damage: Vec<String>,
-}
-
-/// One open table file. Reads may run while another thread stores.
-#[derive(Debug)]
-pub struct Tables {}
-
-impl Tables {
-    /// Opens or creates the file.
-    pub fn open(_disk: Arc<dyn Disk>, path: &Path, _options: Options) -> Result<Self, Error> {
-        Err(Error::Missing { path: path.to_owned(), why: "not built yet".to_owned() })
-    }
-
-    /// The value of a key, its checksum verified.
-    pub fn get(&self, _key: &[u8]) -> Result<Option<Bytes>, Error> {
-        Ok(None)
-    }
-
-    /// Up to `limit` rows from `from` up to but excluding `to`, in key order.
-    pub fn scan(&self, _from: &[u8], _to: &[u8], _limit: usize) -> Result<Vec<(Bytes, Bytes)>, Error> {
-        Ok(Vec::new())
-    }
-
-    /// Writes a batch as one transaction.
-    pub fn store(&self, _batch: Batch, _durability: Durability) -> Result<(), Error> {
-        Ok(())
-    }
-
-    /// The position of the newest store; after reopening, of the last checkpoint.
-    pub fn applied(&self) -> Result<Applied, Error> {
-        Ok(Applied::default())
-    }
-
-    /// Reads every row and reports what is damaged.
-    pub fn scrub(&self) -> Result<ScrubReport, Error> {
-        Ok(ScrubReport::default())
-    }
 }

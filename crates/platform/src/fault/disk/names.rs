@@ -51,12 +51,14 @@ impl Tree {
     }
 
     fn has_dir(&self, dir: &Path) -> bool {
-        dir.parent().is_none_or(|_| dir.as_os_str().is_empty() || self.dirs.contains(dir))
+        let here = dir.as_os_str().is_empty() || dir == Path::new(".");
+        here || dir.parent().is_none() || self.dirs.contains(dir)
     }
 }
 
 impl Change {
     fn touches(&self, dir: &Path) -> bool {
+        let dir = if dir == Path::new(".") { Path::new("") } else { dir };
         match self {
             Self::Link(path, _) | Self::Unlink(path) | Self::MakeDir(path) => path.parent() == Some(dir),
             Self::Rename(from, to, _) => from.parent() == Some(dir) || to.parent() == Some(dir),
