@@ -14,7 +14,7 @@ super::codes! { REQUEST_CODES
         "Bring it back with `outlast hub undelete NAME`, use another name, or remove it for good with `outlast hub delete NAME --final`."
     }
     Error HUB_NAME_INVALID "OL-2003" "this cannot be a task hub's name" {
-        "A task hub's name has 1 to 64 letters, digits, hyphens or underscores, and begins with a letter or digit."
+        "A task hub's name has 1 to 64 letters, digits, `-`, `_` or `.`, and begins with a letter or digit."
         "Nothing was changed."
         "Choose another name."
     }
@@ -127,5 +127,10 @@ super::codes! { REQUEST_CODES
         "A metadata entry or field of a gRPC call is missing, cannot be read or is outside its range. The message names it."
         "Nothing was changed."
         "Compare the call with the SDK's documentation; a published SDK that meets this is a defect to report."
+    }
+    Error ORIGIN_NOT_ALLOWED "OL-2033" "the request comes from another web page" {
+        "The request carries an `Origin` that is not this node itself: a browser sent it on behalf of a web page."
+        "Nothing was changed. The check keeps web pages from acting on a node that only this machine can reach."
+        "Call the API from a program, or from a page that this node serves."
     }
 }

@@ -1,0 +1,76 @@
+//! What the HTTP API needs of a node: a narrow door, so that the API can be tested without one.
+//!
+//! `node` is the real one. Answers come once they are durable; an error is a [`Problem`] already,
+//! because only the node knows whether something may have happened.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use engine::id::InstanceId;
+use engine::partition::command::Command;
+use engine::partition::effect::Reply;
+use engine::time::Timestamp;
+
+use super::model::{History, Hub, Instance, NodeStatus, Status};
+use super::problem::Problem;
+
+/// An answer to come.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send + 'a>>;
+
+/// Which instances of a hub are asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Any of these; empty: all.
+    pub statuses: Vec<Status>,
+    /// Beginning of the id.
+    pub prefix: String,
+    /// Created then or later.
+    pub created_from: Option<Timestamp>,
+    /// Created before.
+    pub created_before: Option<Timestamp>,
+    /// Whether inputs, outputs and custom statuses are wanted.
+    pub values: bool,
+}
+
+/// A page of instances and where the next one begins.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// The instances.
+    pub instances: Vec<Instance>,
+    /// What to ask for the next page with; `None` on the last one.
+    pub next: Option<String>,
+}
+
+/// A node, as the HTTP API sees it.
+pub trait Backend: Send + Sync + 'static {
+    /// Whether queries work.
+    fn is_ready(&self) -> bool;
+    /// Time since some fixed point, never going back.
+    fn monotonic(&self) -> Duration;
+    /// 32 random hex digits: a new execution's or instance's id.
+    fn fresh_id(&self) -> String;
+    /// The node's state.
+    fn status(&self) -> Answer<'_, NodeStatus>;
+    /// All hubs by name, deleted ones too.
+    fn hubs(&self) -> Answer<'_, Vec<Hub>>;
+    /// Creates a hub.
+    fn create_hub(&self, name: String, partitions: Option<u32>) -> Answer<'_, Hub>;
+    /// Deletes a hub so that it can be brought back.
+    fn delete_hub(&self, name: String) -> Answer<'_, Hub>;
+    /// Brings a deleted hub back.
+    fn undelete_hub(&self, name: String) -> Answer<'_, Hub>;
+    /// Removes a deleted hub for good.
+    fn remove_hub(&self, name: String) -> Answer<'_, ()>;
+    /// Carries out a command for an instance.
+    fn ask(&self, hub: String, id: InstanceId, command: Command) -> Answer<'_, Reply>;
+    /// An instance, values included.
+    fn instance(&self, hub: String, id: InstanceId) -> Answer<'_, Option<Instance>>;
+    /// The instance once it has finished, or as it is after `timeout`.
+    fn wait(&self, hub: String, id: InstanceId, timeout: Duration) -> Answer<'_, Option<Instance>>;
+    /// A page of instances after a place that an earlier page named.
+    fn instances(&self, hub: String, filter: Filter, after: Option<String>, limit: usize)
+    -> Answer<'_, Page>;
+    /// A page of an instance's history: events after that number.
+    fn history(&self, hub: String, id: InstanceId, after: u64, limit: usize) -> Answer<'_, Option<History>>;
+}

@@ -1,0 +1,66 @@
+//! HTTP: the API under `/api/v1`, `/metrics`, `/healthz` and `/readyz`.
+//!
+//! A request passes `guard` (hosts, headers, counting), is parsed in `extract`, handled in `routes`
+//! and answered with a shape of `model` or a `problem`. `backend` is what is needed of a node,
+//! `openapi` describes it all.
+//!
+//! Not here: deciding anything. A handler turns a request into a command or a query, and an answer
+//! into JSON.
+
+mod backend;
+mod cursor;
+mod extract;
+mod guard;
+mod model;
+mod openapi;
+mod problem;
+#[expect(unused_qualifications, reason = "in what utoipa's macros write")]
+mod routes;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::MethodRouter;
+
+pub use backend::{Answer, Backend, Filter, Page};
+pub use model::*;
+pub use openapi::document;
+pub use problem::Problem;
+
+use crate::config;
+use crate::observe::codes;
+use crate::observe::metrics::Metrics;
+
+/// What every handler has.
+#[derive(Clone)]
+struct App {
+    backend: Arc<dyn Backend>,
+    metrics: Arc<Metrics>,
+    http: Arc<config::Http>,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("http", &self.http).finish_non_exhaustive()
+    }
+}
+
+/// Everything that is served over HTTP.
+pub fn router(backend: Arc<dyn Backend>, metrics: Arc<Metrics>, settings: &config::Http) -> Router {
+    let app = App { backend, metrics, http: Arc::new(settings.clone()) };
+    let table = routes::table().into_iter();
+    table
+        .fold(Router::new(), |router, (path, methods): (&str, MethodRouter<App>)| router.route(path, methods))
+        .fallback(|| async { Problem::new(&codes::ROUTE_NOT_FOUND, "nothing is at this path") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(&codes::METHOD_NOT_ALLOWED, "the resource at this path has no such method")
+        })
+        .layer(DefaultBodyLimit::max(settings.body_bytes_max))
+        .layer(from_fn_with_state(app.clone(), guard::guard))
+        .with_state(app)
+}

@@ -1,0 +1,37 @@
+//! The handlers, and the table of which path leads to which.
+//!
+//! A new endpoint is a handler with its `utoipa::path`, a row here and a name in `openapi`; a test
+//! fails if one of them is missing.
+
+pub(super) mod actions;
+pub(super) mod hubs;
+pub(super) mod instances;
+pub(super) mod node;
+
+use axum::routing::{MethodRouter, get, post};
+
+use super::App;
+
+/// Every path with its methods.
+pub(super) fn table() -> Vec<(&'static str, MethodRouter<App>)> {
+    vec![
+        ("/healthz", get(node::healthz)),
+        ("/readyz", get(node::readyz)),
+        ("/metrics", get(node::metrics)),
+        ("/api/v1/openapi.json", get(node::openapi)),
+        ("/api/v1/docs", get(node::docs)),
+        ("/api/v1/errors/{code}", get(node::explain)),
+        ("/api/v1/status", get(node::status)),
+        ("/api/v1/hubs", get(hubs::list).post(hubs::create)),
+        // `POST /hubs/{hub}:undelete`: the router knows whole segments only, so the verb is parsed.
+        ("/api/v1/hubs/{hub}", get(hubs::show).delete(hubs::delete).post(hubs::verb)),
+        ("/api/v1/hubs/{hub}/instances", get(instances::list).post(instances::start)),
+        ("/api/v1/hubs/{hub}/instances/{id}", get(instances::show).delete(actions::purge)),
+        ("/api/v1/hubs/{hub}/instances/{id}/history", get(instances::history)),
+        ("/api/v1/hubs/{hub}/instances/{id}/wait", get(instances::wait)),
+        ("/api/v1/hubs/{hub}/instances/{id}/events/{name}", post(actions::raise)),
+        ("/api/v1/hubs/{hub}/instances/{id}/suspend", post(actions::suspend)),
+        ("/api/v1/hubs/{hub}/instances/{id}/resume", post(actions::resume)),
+        ("/api/v1/hubs/{hub}/instances/{id}/terminate", post(actions::terminate)),
+    ]
+}

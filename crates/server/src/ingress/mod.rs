@@ -1,0 +1,5 @@
+//! Ways in: each turns requests into commands and queries, and answers into its own format.
+//!
+//! Not here: deciding; and the partitions that carry commands out (`partition`).
+
+pub mod http;
