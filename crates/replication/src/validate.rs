@@ -16,6 +16,9 @@ use crate::wire::{Incoming, Kind};
 /// The library's mark of a campaign that a leader asked for.
 const CONTEXT_TRANSFER: &[u8] = b"CampaignTransfer";
 
+/// How far a peer's term may be ahead of ours: more elections than a group will ever hold.
+const TERM_LEAP_MAX: u64 = 1 << 32;
+
 /// What to do with a message that passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -54,7 +57,8 @@ fn known_sender(raft: &Raft<LogStore>, message: &Message) -> Result<(), Refusal>
     if message.from == raft.id || raft.prs().get(message.from).is_none() {
         return Err(Refusal::UnknownSender);
     }
-    require(message.term > 0, "term")
+    // No correct replica is this far ahead; taken, it would leave no room for elections.
+    require(message.term > 0 && message.term <= raft.term + TERM_LEAP_MAX, "term")
 }
 
 fn require(holds: bool, field: &'static str) -> Result<(), Refusal> {

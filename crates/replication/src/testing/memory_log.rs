@@ -3,7 +3,10 @@
 //! Not here: frames, segments and damage. A crash keeps a prefix of what was not durable, which is
 //! what a torn tail leaves.
 
+use prost::Message as _;
 use storage::{GroupLog, Record};
+
+use crate::format::{EntryBytes, StateBytes};
 
 /// The log of one group on one node.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +41,14 @@ impl MemoryLog {
     /// What a restart would find.
     pub fn durable(&self) -> Option<&GroupLog> {
         self.durable.as_ref()
+    }
+
+    /// The term a restart would begin with.
+    pub fn durable_term(&self) -> u64 {
+        let Some(log) = &self.durable else { return 0 };
+        let state = log.state.as_ref().and_then(|state| StateBytes::decoded(state).ok());
+        let last = log.entries.last().and_then(|entry| EntryBytes::decode(entry.clone()).ok());
+        state.map_or(0, |state| state.term).max(last.map_or(0, |entry| entry.term))
     }
 
     /// Whether the entry at `index` is durable, with exactly these bytes. A compacted one is.

@@ -31,4 +31,9 @@ impl Random {
     pub fn percent(&mut self, times: usize) -> bool {
         self.below(100) < times
     }
+
+    /// True `times` in a thousand.
+    pub fn per_mille(&mut self, times: usize) -> bool {
+        self.below(1000) < times
+    }
 }

@@ -1,0 +1,120 @@
+//! Groups of several voters in a toy world that loses, doubles, delays, reorders and crashes.
+
+use replication::testing::{Cluster, Faults};
+use replication::{Error, Input, Refusal, ReplicaId};
+
+/// One run: trouble first, then peace, in which all must agree.
+fn check(seed: u64, voters: u64, faults: Faults) -> u64 {
+    let run = || {
+        let mut cluster = Cluster::new(seed, voters, faults)?;
+        cluster.run(3000)?;
+        cluster.converge()?;
+        Ok((cluster.checks().committed().len(), cluster.digest()))
+    };
+    let outcome: Result<(usize, u64), replication::testing::Violation> = run();
+    let (committed, digest) = outcome.unwrap_or_else(|violation| panic!("seed {seed}: {violation}"));
+    assert!(committed > 0, "seed {seed}: nothing was committed");
+    digest
+}
+
+#[test]
+fn three_voters_agree_whatever_goes_wrong() {
+    for seed in 0..150 {
+        check(seed, 3, Faults::SOME);
+    }
+}
+
+#[test]
+fn five_voters_agree_whatever_goes_wrong() {
+    for seed in 0..30 {
+        check(seed, 5, Faults::SOME);
+    }
+}
+
+#[test]
+fn one_voter_agrees_with_itself_whatever_goes_wrong() {
+    for seed in 0..100 {
+        check(seed, 1, Faults::SOME);
+    }
+}
+
+#[test]
+fn healthy_cluster_makes_progress() {
+    for seed in 0..20 {
+        check(seed, 3, Faults::NONE);
+    }
+}
+
+#[test]
+fn same_seed_gives_the_same_run() {
+    for seed in 0..5 {
+        assert_eq!(check(seed, 3, Faults::SOME), check(seed, 3, Faults::SOME));
+    }
+}
+
+/// A cluster at peace, and who leads it.
+fn settled() -> (Cluster, u64) {
+    let mut cluster = Cluster::new(1, 3, Faults::NONE).expect("a new cluster starts");
+    cluster.converge().expect("nothing is in the way");
+    let leader = cluster.leader().expect("it has converged");
+    (cluster, leader)
+}
+
+#[test]
+fn stale_leader_steps_down_and_its_tail_is_replaced() {
+    let (mut cluster, old) = settled();
+    cluster.isolate(old);
+    assert!(cluster.propose_at(old, "said into the void").unwrap());
+    cluster.rest(60).unwrap();
+    let new = cluster.leader().unwrap();
+    assert_ne!(new, old);
+    assert!(cluster.propose_at(new, "heard").unwrap());
+    assert!(
+        !cluster.propose_at(old, "too late").unwrap(),
+        "no quorum has answered it for an election's time"
+    );
+    cluster.converge().unwrap();
+    let said: Vec<_> = cluster.checks().committed().iter().map(|entry| entry.data.clone()).collect();
+    assert!(said.iter().any(|data| data == "heard"));
+    assert!(!said.iter().any(|data| data == "said into the void"));
+}
+
+#[test]
+fn follower_refuses_proposals_and_reads() {
+    let (mut cluster, leader) = settled();
+    let follower = leader % 3 + 1;
+    assert!(!cluster.propose_at(follower, "x").unwrap());
+    let refused = cluster.group(follower).unwrap().step(Input::ReadIndex { id: 1 });
+    assert_eq!(refused, Err(Error::Refused(Refusal::NotEstablished)));
+}
+
+#[test]
+fn leadership_goes_where_it_is_transferred() {
+    let (mut cluster, leader) = settled();
+    let next = leader % 3 + 1;
+    cluster.input(leader, Input::TransferTo { replica: ReplicaId(next) }).unwrap();
+    cluster.rest(10).unwrap();
+    cluster.converge().unwrap();
+    assert_eq!(cluster.leader(), Some(next));
+}
+
+#[test]
+fn nothing_is_compacted_before_every_voter_has_it() {
+    let (mut cluster, leader) = settled();
+    let slow = leader % 3 + 1;
+    cluster.isolate(slow);
+    for _ in 0..10 {
+        assert!(cluster.propose_at(leader, "more").unwrap());
+        cluster.rest(4).unwrap();
+    }
+    let upto = cluster.group(leader).unwrap().commit();
+    assert!(upto > 10);
+    cluster.input(leader, Input::Compact { upto }).unwrap();
+    assert_eq!(cluster.group(leader).unwrap().first_index(), 2);
+    cluster.converge().unwrap();
+    cluster.rest(10).unwrap();
+    for id in 1..=3 {
+        cluster.input(id, Input::Compact { upto }).unwrap();
+        assert_eq!(cluster.group(id).unwrap().first_index(), upto + 1, "replica {id}");
+    }
+}
