@@ -6,7 +6,9 @@
 mod clock;
 mod disk;
 mod entropy;
+mod ports;
 
 pub use clock::RealClock;
 pub use disk::RealDisk;
 pub use entropy::RealEntropy;
+pub use ports::listener_of;

@@ -2,4 +2,5 @@
 //!
 //! Not here: deciding; and the partitions that carry commands out (`partition`).
 
+pub mod bind;
 pub mod http;

@@ -16,6 +16,7 @@ mod openapi;
 mod problem;
 #[expect(unused_qualifications, reason = "in what utoipa's macros write")]
 mod routes;
+mod serve;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +32,7 @@ pub use backend::{Answer, Backend, Filter, Page};
 pub use model::*;
 pub use openapi::document;
 pub use problem::Problem;
+pub use serve::serve;
 
 use crate::config;
 use crate::observe::codes;

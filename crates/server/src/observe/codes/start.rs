@@ -48,6 +48,11 @@ super::codes! { START_CODES
         "The node did not start."
         "Change one of the settings that the message names; `outlast config show --origin` says where each comes from."
     }
+    Error ADDRESS_UNUSABLE "OL-1015" "an address cannot be opened" {
+        "The system refused to listen on an address from the settings, for another reason than that it is taken. The message carries the reason."
+        "The node did not start. Nothing was changed."
+        "Check that this machine has the address, and that the user the node runs as may use the port (those below 1024 need a right)."
+    }
     Warning PORT_SKIPPED "OL-1020" "a convenience address is taken" {
         "An address of `grpc.listen_if_free` is in use by another process."
         "The node runs without it; clients reach it at the addresses of `grpc.listen`."
@@ -57,6 +62,11 @@ super::codes! { START_CODES
         "`security.insecure` is set and the node listens on an address that other machines can reach."
         "Whoever reaches it can read and change everything in it. Traffic can be read on the way."
         "Make sure that only the right callers can reach the address, or listen on loopback."
+    }
+    Warning ACCEPT_FAILED "OL-1022" "connections cannot be accepted" {
+        "The system has no file descriptors or memory for another connection."
+        "Connections that are open go on; new ones wait and are accepted as soon as there is room."
+        "Raise the limit of open files (`ulimit -n`, `LimitNOFILE=`), and look for clients that open connections without end."
     }
     Warning CLOCK_JUMPED "OL-1030" "the clock jumped" {
         "The wall clock moved against the monotonic clock by more than `clock.offset_max`."

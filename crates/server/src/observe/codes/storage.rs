@@ -43,4 +43,9 @@ super::codes! { STORAGE_CODES
         "Nothing is lost; every acknowledgement waited that long."
         "Look for other load on the disk, and at `outlast_log_sync_duration_seconds` in /metrics."
     }
+    Error STORAGE_REFUSED "OL-S009" "the log was asked for something impossible" {
+        "A partition wanted to write records that contradict its own log."
+        "Nothing was written. The partition stops on this node; others go on. Nothing acknowledged is lost."
+        "This is a defect: keep the data directory as it is and report it with the log lines around this one."
+    }
 }
