@@ -1,8 +1,7 @@
 //! Makes a log survive the loss of nodes: propose bytes, get committed bytes in order.
 //!
 //! - [`group`]: the door, one [`Group`] per replica.
-//! - [`types`]: what goes in and comes out.
-//! - [`error`]: what can go wrong.
+//! - [`types`], [`error`]: what goes in and comes out, and what can go wrong.
 //! - `driver`: feeds the consensus library and holds back what the disk has not answered for.
 //! - `log_store`, `format`: the entries in memory, and their form in the node log.
 //! - `wire`, `validate`: messages, and what they must look like before they count.

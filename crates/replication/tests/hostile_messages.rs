@@ -1,4 +1,7 @@
 //! A replica survives whatever bytes a peer sends it, and what it has given out stays as it is.
+//!
+//! Not here: lies that look true, such as an acknowledgement of what was never stored. Peers are
+//! authenticated; these tests are about a replica that must not be stopped by a message.
 
 use bytes::Bytes;
 use replication::testing::{MemoryLog, Random, hostile};

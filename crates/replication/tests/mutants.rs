@@ -1,4 +1,7 @@
-//! Every seeded bug of this crate is found by the toy cluster. One test, because the switch is one.
+//! Every seeded bug of this crate is found by the toy cluster.
+//!
+//! Not here: bugs of other crates; `sim` finds those. It is one test, in a binary of its own,
+//! because the switch is one for the whole process.
 
 use replication::mutants;
 use replication::testing::{Cluster, Faults, Violation};

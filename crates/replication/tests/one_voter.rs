@@ -1,4 +1,7 @@
 //! A group of one voter: what is acknowledged when, and what a restart finds.
+//!
+//! Not here: anything that needs another replica (`three_voters`). The caller's part, a log that
+//! answers when asked, is played by `Node`.
 
 use bytes::Bytes;
 use replication::testing::MemoryLog;

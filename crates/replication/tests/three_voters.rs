@@ -1,4 +1,7 @@
 //! Groups of several voters in a toy world that loses, doubles, delays, reorders and crashes.
+//!
+//! Not here: the faults and the checks themselves (`replication::testing`). A failing seed is
+//! printed; running it again is running it the same.
 
 use replication::testing::{Cluster, Faults};
 use replication::{Error, Input, Refusal, ReplicaId};
