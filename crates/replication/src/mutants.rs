@@ -16,28 +16,27 @@ pub const ALL: &[&str] = &[
 ];
 
 #[cfg(feature = "mutants")]
-mod switch {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    static ACTIVE: AtomicUsize = AtomicUsize::new(usize::MAX);
-
-    /// Puts one bug in, or takes it out; a name of another crate takes it out here.
-    pub fn set(name: Option<&str>) {
-        let index = name.and_then(|name| super::ALL.iter().position(|known| *known == name));
-        ACTIVE.store(index.unwrap_or(usize::MAX), Ordering::Relaxed);
-    }
-
-    /// Whether this bug is in.
-    pub fn active(name: &str) -> bool {
-        let index = ACTIVE.load(Ordering::Relaxed);
-        super::ALL.get(index).is_some_and(|known| *known == name)
-    }
+thread_local! {
+    static ACTIVE: std::cell::Cell<Option<&'static str>> = const { std::cell::Cell::new(None) };
 }
 
+/// Switches one bug on for this thread, or all off.
 #[cfg(feature = "mutants")]
-pub use switch::{active, set};
+pub fn set(name: Option<&'static str>) {
+    assert!(name.is_none_or(|name| ALL.contains(&name)), "seeded bug {name:?} is in ALL");
+    ACTIVE.set(name);
+}
 
+/// Whether the bug is switched on for this thread.
+#[cfg(feature = "mutants")]
+pub fn active(name: &str) -> bool {
+    debug_assert!(ALL.contains(&name), "seeded bug {name} is in ALL");
+    ACTIVE.get() == Some(name)
+}
+
+/// Whether the bug is switched on: never, without the feature `mutants`.
 #[cfg(not(feature = "mutants"))]
-pub(crate) const fn active(_name: &str) -> bool {
+#[inline]
+pub const fn active(_name: &str) -> bool {
     false
 }

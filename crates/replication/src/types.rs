@@ -115,7 +115,8 @@ pub enum Input {
 /// for the disk come in a later `Output`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Output {
-    /// To be given back in [`Input::Persisted`] when `records` are durable; 0 where there are none.
+    /// To be given back in [`Input::Persisted`] when `records`, and those of every output before, are
+    /// durable. An output without records has the number of the one before it.
     pub number: u64,
     /// To the node log, in this order, after the records of all outputs before.
     pub records: Vec<Record>,

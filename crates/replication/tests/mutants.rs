@@ -1,7 +1,7 @@
 //! Every seeded bug of this crate is found by the toy cluster.
 //!
-//! Not here: bugs of other crates; `sim` finds those. It is one test, in a binary of its own,
-//! because the switch is one for the whole process.
+//! Not here: bugs of other crates; `sim` finds those. The switch is one for each
+//! thread, so other tests do not notice.
 
 use replication::mutants;
 use replication::testing::{Cluster, Faults, Violation};

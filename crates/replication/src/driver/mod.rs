@@ -167,13 +167,13 @@ impl Driver {
         let ready = if self.node.has_ready() { self.collect(&mut output, number) } else { 0 };
         if !output.records.is_empty() {
             self.number = number;
-            output.number = number;
             self.in_flight.push_back(InFlight { number, ready });
         } else if let Some(newest) = self.in_flight.back_mut() {
             newest.ready = newest.ready.max(ready);
         } else if ready > 0 {
             self.node.on_persist_ready(ready);
         }
+        output.number = self.number;
         self.release(&mut output);
         let nothing = output.records.is_empty() && output.messages.is_empty() && output.events.is_empty();
         (!nothing).then_some(output)
