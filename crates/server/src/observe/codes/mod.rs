@@ -141,6 +141,37 @@ mod tests {
         assert!(sorted.is_sorted(), "{sorted:?}");
     }
 
+    /// Every source file of the workspace.
+    #[expect(clippy::disallowed_methods, reason = "a test reads the repository")]
+    fn sources(folder: &std::path::Path, found: &mut Vec<(String, String)>) {
+        for entry in std::fs::read_dir(folder).expect("list sources").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).expect("read a source");
+                found.push((path.display().to_string(), text));
+            }
+        }
+    }
+
+    #[test]
+    fn every_code_named_in_the_sources_is_registered() {
+        let mut files = Vec::new();
+        sources(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), &mut files);
+        for (file, text) in files {
+            // A quoted code that ends its literal is meant; prose and patterns are not.
+            for literal in text.split('"').filter(|literal| literal.len() == 7 && literal.starts_with("OL-"))
+            {
+                let is_no_code = literal == "OL-0000";
+                assert!(
+                    is_no_code || all().any(|code| code.id == literal),
+                    "{file}: {literal} is not registered"
+                );
+            }
+        }
+    }
+
     #[test]
     fn a_code_is_found_however_it_is_typed() {
         for text in ["OL-2001", "ol-2001", "OL2001", "2001", "hub_not_found", "HUB-NOT-FOUND"] {

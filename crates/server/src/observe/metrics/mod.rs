@@ -110,6 +110,8 @@ pub struct LogMetrics {
     pub segments: Gauge,
     /// 1 after a failed sync.
     pub poisoned: Gauge,
+    /// 1 while new work is refused for want of disk space.
+    pub disk_full: Gauge,
     /// Checkpoints of partitions' tables.
     pub checkpoints: Counter,
     /// When the oldest of the partitions' newest checkpoints was made, in seconds since 1970.

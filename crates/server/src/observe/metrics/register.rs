@@ -194,6 +194,12 @@ impl Register {
             "1 after a failed sync: the node must be restarted",
             log.poisoned.clone(),
         );
+        self.add(
+            "disk_full",
+            "",
+            "1 while new work is refused for want of disk space",
+            log.disk_full.clone(),
+        );
         self.add("checkpoints", "", "Checkpoints of partitions' tables", log.checkpoints.clone());
         self.seconds(
             "checkpoint_timestamp",
