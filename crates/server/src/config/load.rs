@@ -13,9 +13,6 @@ use super::typed::Config;
 use super::value::Value;
 use crate::observe::codes;
 
-/// Variables that begin like settings but belong to the command line itself.
-const OTHER_VARIABLES: [&str; 2] = ["OUTLAST_CONFIG", "OUTLAST_URL"];
-
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
@@ -101,8 +98,8 @@ impl Loader {
     pub fn environment(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
         for (name, text) in variables {
             let Some(rest) = name.strip_prefix("OUTLAST_") else { continue };
-            // One underscore cannot be a setting's: it has a section.
-            if OTHER_VARIABLES.contains(&name.as_str()) || !rest.contains("__") {
+            // Without a section it belongs to the command line itself, like OUTLAST_CONFIG.
+            if !rest.contains("__") {
                 continue;
             }
             let key = rest.replace("__", ".").to_lowercase();

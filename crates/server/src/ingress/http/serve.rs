@@ -81,6 +81,7 @@ async fn connection(
     let served = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     let mut served = std::pin::pin!(served);
     tokio::select! {
+        biased;
         // An error here is the caller's: it went away or did not speak HTTP.
         _ended = &mut served => return,
         _ = closed.wait_for(|closed| *closed) => {}

@@ -1,10 +1,12 @@
 //! `OL-9xxx`: what people ask about, explained under a name.
+//!
+//! Not here: anything that happens. No log line or answer carries one of these codes.
 
 super::codes! { TOPIC_CODES
     Topic AT_LEAST_ONCE "OL-9001" "orchestrations happen once, activities at least once" {
         "Outlast records each step of an orchestration once: a result counts once, an event is delivered once, an instance ends once, whatever crashes. An activity is code that acts on the world outside, so it is started again when its worker, its node or its answer is lost before the result is recorded."
         "An activity may run more than once, although at most one of its results is ever used. No system can avoid this for effects that it does not itself store."
-        "Make activities idempotent: use the instance id and the task id as the key of what they do (a payment's reference, a row's primary key). They are the same in each attempt."
+        "Make activities idempotent: use the instance id and the task id as the key of what they do (a payment's reference, the unique key of a row). They are the same in each attempt."
     }
     Topic INSTANCE_STATUS "OL-9002" "the statuses of an instance" {
         "`pending`: accepted, not yet started or scheduled for later. `running`: has started. `suspended`: held by somebody, takes no turns. `completed`, `failed`, `terminated`: finished."

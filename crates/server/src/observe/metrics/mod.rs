@@ -8,6 +8,7 @@
 //! follows.
 
 mod exposition;
+mod hub;
 mod reference;
 mod register;
 
@@ -20,8 +21,11 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 pub use exposition::{CLASSIC_TYPE, OPEN_METRICS_TYPE};
+pub use hub::HubMetrics;
 pub use reference::reference_page;
 pub(crate) use register::{Described, Register};
+
+use hub::HubFamilies;
 
 /// The reference page's place in the repository.
 pub const REFERENCE_PATH: &str = "docs/operating/metrics.md";
@@ -44,51 +48,6 @@ pub struct Metrics {
     pub partitions: PartitionMetrics,
     /// Requests.
     pub requests: RequestMetrics,
-}
-
-/// Of one task hub: get it once with [`Metrics::hub`] and keep it.
-#[derive(Debug, Clone)]
-pub struct HubMetrics {
-    /// Instances created.
-    pub started: Counter,
-    /// Instances ended as completed.
-    pub completed: Counter,
-    /// Instances ended as failed.
-    pub failed: Counter,
-    /// Instances ended as terminated.
-    pub terminated: Counter,
-    /// Instances removed.
-    pub purged: Counter,
-    /// External events accepted.
-    pub events_raised: Counter,
-    /// Turns accepted from workers.
-    pub turns: Counter,
-    /// From handing a turn to a worker to its answer.
-    pub turn_seconds: Histogram,
-    /// Activities that a worker answered with a result.
-    pub activities_completed: Counter,
-    /// Activities that a worker answered with a failure.
-    pub activities_failed: Counter,
-    /// From handing an activity to a worker to its answer.
-    pub activity_seconds: Histogram,
-    /// From scheduling an activity to handing it to a worker.
-    pub activity_wait_seconds: Histogram,
-    /// How long after its due time a timer was fired.
-    pub timer_lateness_seconds: Histogram,
-    /// Turns that wait for a worker.
-    pub turns_waiting: Gauge,
-    /// Activities that wait for a worker.
-    pub activities_waiting: Gauge,
-    /// Turns that workers have.
-    pub turns_in_flight: Gauge,
-    /// Activities that workers have.
-    pub activities_in_flight: Gauge,
-    /// Work items handed out again because their worker went away.
-    pub redelivered: Counter,
-    /// Answers that were ignored because their work item was not the worker's any more.
-    pub stale_answers: Counter,
-    /// Open worker streams.
-    pub workers: Gauge,
 }
 
 /// Of the node log and the tables of all partitions.
@@ -226,84 +185,6 @@ impl Metrics {
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Metrics").field("described", &self.described.len()).finish_non_exhaustive()
-    }
-}
-
-/// One family each, labelled with the hub.
-#[derive(Debug, Clone)]
-struct HubFamilies {
-    instances: Gauges,
-    started: Counters,
-    ended: Counters,
-    purged: Counters,
-    events: Counters,
-    turns: Counters,
-    turn_seconds: Histograms,
-    activities: Counters,
-    activity_seconds: Histograms,
-    activity_wait_seconds: Histograms,
-    timer_lateness_seconds: Histograms,
-    waiting: Gauges,
-    in_flight: Gauges,
-    redelivered: Counters,
-    stale: Counters,
-    workers: Gauges,
-}
-
-impl HubFamilies {
-    fn register(register: &mut Register) -> Self {
-        let seconds = || Histograms::new_with_constructor(register::seconds_coarse);
-        let families = Self {
-            instances: Gauges::default(),
-            started: Counters::default(),
-            ended: Counters::default(),
-            purged: Counters::default(),
-            events: Counters::default(),
-            turns: Counters::default(),
-            turn_seconds: seconds(),
-            activities: Counters::default(),
-            activity_seconds: seconds(),
-            activity_wait_seconds: seconds(),
-            timer_lateness_seconds: seconds(),
-            waiting: Gauges::default(),
-            in_flight: Gauges::default(),
-            redelivered: Counters::default(),
-            stale: Counters::default(),
-            workers: Gauges::default(),
-        };
-        register.hubs(&families);
-        families
-    }
-
-    fn of(&self, hub: &str) -> HubMetrics {
-        let plain = vec![("hub", hub.to_owned())];
-        let and = |name: &'static str, value: &str| {
-            let mut labels = plain.clone();
-            labels.push((name, value.to_owned()));
-            labels
-        };
-        HubMetrics {
-            started: self.started.get_or_create_owned(&plain),
-            completed: self.ended.get_or_create_owned(&and("status", "completed")),
-            failed: self.ended.get_or_create_owned(&and("status", "failed")),
-            terminated: self.ended.get_or_create_owned(&and("status", "terminated")),
-            purged: self.purged.get_or_create_owned(&plain),
-            events_raised: self.events.get_or_create_owned(&plain),
-            turns: self.turns.get_or_create_owned(&plain),
-            turn_seconds: self.turn_seconds.get_or_create_owned(&plain),
-            activities_completed: self.activities.get_or_create_owned(&and("result", "completed")),
-            activities_failed: self.activities.get_or_create_owned(&and("result", "failed")),
-            activity_seconds: self.activity_seconds.get_or_create_owned(&plain),
-            activity_wait_seconds: self.activity_wait_seconds.get_or_create_owned(&plain),
-            timer_lateness_seconds: self.timer_lateness_seconds.get_or_create_owned(&plain),
-            turns_waiting: self.waiting.get_or_create_owned(&and("kind", "turn")),
-            activities_waiting: self.waiting.get_or_create_owned(&and("kind", "activity")),
-            turns_in_flight: self.in_flight.get_or_create_owned(&and("kind", "turn")),
-            activities_in_flight: self.in_flight.get_or_create_owned(&and("kind", "activity")),
-            redelivered: self.redelivered.get_or_create_owned(&plain),
-            stale_answers: self.stale.get_or_create_owned(&plain),
-            workers: self.workers.get_or_create_owned(&plain),
-        }
     }
 }
 
