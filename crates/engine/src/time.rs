@@ -47,6 +47,20 @@ impl Timestamp {
         }
     }
 
+    /// This time less `duration`, or the earliest representable time.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        let (borrow, nanos) = match self.nanos.checked_sub(duration.subsec_nanos()) {
+            Some(nanos) => (0, nanos),
+            None => (1, self.nanos + 1_000_000_000 - duration.subsec_nanos()),
+        };
+        let seconds = i64::try_from(duration.as_secs()).ok().and_then(|s| self.seconds.checked_sub(s));
+        match seconds.and_then(|s| s.checked_sub(borrow)) {
+            Some(seconds) => Self { seconds, nanos },
+            None => Self { seconds: i64::MIN, nanos: 0 },
+        }
+    }
+
     /// How long after `earlier` this is; zero if it is not.
     pub fn since(self, earlier: Self) -> Duration {
         if self <= earlier {
@@ -79,6 +93,7 @@ mod tests {
         assert_eq!(later, Timestamp::new(1_700_000_001, 150_000_000));
         assert_eq!(later.since(start), Duration::from_millis(250));
         assert_eq!(start.since(later), Duration::ZERO);
+        assert_eq!(later.minus(Duration::from_millis(250)), start);
     }
 
     #[test]

@@ -8,8 +8,6 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-
 use crate::event::{Action, FailureDetails, HistoryEvent, OrchestrationTraceContext, TraceContext};
 use crate::time::Timestamp;
 
@@ -20,7 +18,10 @@ pub struct Entry {
     #[prost(message, required, tag = "1")]
     pub at: Moment,
     /// What is asked.
-    #[prost(oneof = "Command", tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 30, 31, 50, 51, 70, 71, 72, 73, 74")]
+    #[prost(
+        oneof = "Command",
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 30, 31, 50, 51, 70, 71, 72, 73, 74"
+    )]
     pub command: Option<Command>,
 }
 
@@ -503,6 +504,12 @@ pub struct RaiseEpoch {
     /// The owning site; empty until sites exist.
     #[prost(string, tag = "3")]
     pub owner: String,
+    /// Which partition of its hub this is. Fixed by the first entry of the log.
+    #[prost(uint32, tag = "4")]
+    pub partition: u32,
+    /// How many partitions the hub has, at least 1. Fixed by the first entry of the log.
+    #[prost(uint32, tag = "5")]
+    pub partitions: u32,
 }
 
 /// Fires timers and scheduled starts due by the entry's `at`, at most a page of them.

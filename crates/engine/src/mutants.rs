@@ -1,0 +1,65 @@
+//! Seeded bugs: wrong on purpose, one at a time, so that a checker which should see it can prove
+//! that it does.
+//!
+//! Not here: choosing one (the simulation does, by name). Without the feature `mutants` every
+//! question is the constant `false` and the compiler removes the wrong branch.
+
+/// An external event that waited during continue-as-new is lost.
+pub const EVENT_DROPPED_ON_CONTINUE_AS_NEW: &str = "event-dropped-on-continue-as-new";
+/// A timer fires before it is due.
+pub const TIMER_COMPARE: &str = "timer-compare";
+/// A timer armed under an earlier leader fires twice.
+pub const DUPLICATE_TIMER_AFTER_FAILOVER: &str = "duplicate-timer-after-failover";
+/// A turn handed out by a former owner is accepted.
+pub const TOKEN_WITHOUT_EPOCH: &str = "token-without-epoch";
+/// An activity's result is recorded although the task is closed.
+pub const ACTIVITY_RESULT_RECORDED_TWICE: &str = "activity-result-recorded-twice";
+/// A message that is sent again is received again.
+pub const DEDUP_CURSOR_NOT_STORED: &str = "dedup-cursor-not-stored";
+/// A message goes from the outbox before its receiver confirmed it.
+pub const OUTBOX_DELETED_BEFORE_ACKNOWLEDGEMENT: &str = "outbox-deleted-before-acknowledgement";
+/// A client call that is sent again is done again.
+pub const REQUEST_ID_IGNORED: &str = "request-id-ignored";
+
+/// Every seeded bug of this crate.
+pub const ALL: &[&str] = &[
+    EVENT_DROPPED_ON_CONTINUE_AS_NEW,
+    TIMER_COMPARE,
+    DUPLICATE_TIMER_AFTER_FAILOVER,
+    TOKEN_WITHOUT_EPOCH,
+    ACTIVITY_RESULT_RECORDED_TWICE,
+    DEDUP_CURSOR_NOT_STORED,
+    OUTBOX_DELETED_BEFORE_ACKNOWLEDGEMENT,
+    REQUEST_ID_IGNORED,
+];
+
+#[cfg(feature = "mutants")]
+thread_local! {
+    static ACTIVE: std::cell::Cell<Option<&'static str>> = const { std::cell::Cell::new(None) };
+}
+
+/// Switches one bug on for this thread, or all off. An unknown name is an error naming it.
+#[cfg(feature = "mutants")]
+pub fn activate(name: Option<&str>) -> Result<(), String> {
+    let found = match name {
+        None => None,
+        Some(name) => {
+            Some(*ALL.iter().find(|known| **known == name).ok_or_else(|| format!("no mutant {name:?}"))?)
+        }
+    };
+    ACTIVE.with(|active| active.set(found));
+    Ok(())
+}
+
+/// Whether this bug is switched on, on this thread.
+#[cfg(feature = "mutants")]
+pub fn active(name: &str) -> bool {
+    ACTIVE.with(|active| active.get() == Some(name))
+}
+
+/// Never, without the feature `mutants`.
+#[cfg(not(feature = "mutants"))]
+#[inline(always)]
+pub const fn active(_name: &str) -> bool {
+    false
+}

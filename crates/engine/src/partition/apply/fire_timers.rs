@@ -1,0 +1,75 @@
+//! Timers and scheduled starts whose time has come, a page of them.
+//!
+//! Not here: any clock. The entry's own time decides, and a late fire is fine, an early one never.
+
+use std::time::Duration;
+
+use crate::event::{EventKind, TimerFired};
+use crate::id::InstanceId;
+use crate::limits;
+use crate::mutants;
+use crate::partition::apply::event;
+use crate::partition::command::{Command, FireTimers};
+use crate::partition::effect::Effect;
+use crate::partition::state::inbox::Addressee;
+use crate::partition::state::instances::Instance;
+use crate::partition::state::timers::{self, DueRow};
+use crate::partition::state::{State, keys};
+use crate::rows::{Loaded, decode};
+
+pub(super) fn apply(state: &mut State) -> Loaded<()> {
+    let early = if mutants::active(mutants::TIMER_COMPARE) { Duration::from_secs(1) } else { Duration::ZERO };
+    let after_now = state.at.plus(early).plus(Duration::from_nanos(1));
+    let page = state.tx.range(&timers::due_before(after_now, limits::CASCADE_ROWS_MAX))?;
+    let due: Vec<DueRow> = page.iter().map(|(_, bytes)| decode(bytes)).collect();
+    want_all(state, &due)?;
+    for row in &due {
+        state.remove_timer(row.number, row.due.into(), row.task())?;
+        let instance = state.instance_named(&row.instance)?;
+        let current = instance.filter(|instance| instance.row.number == row.number && !instance.is_ended());
+        if let Some(instance) = current {
+            fire(state, instance, row)?;
+        }
+    }
+    if page.len() >= limits::CASCADE_ROWS_MAX {
+        state.effect(Effect::FollowUp(Command::FireTimers(FireTimers {})));
+    } else if let Some((_, next)) = state.tx.range(&timers::due_from(after_now, 1))?.first() {
+        let next: DueRow = decode(next);
+        state.effect(Effect::WakeAt(next.due.into()));
+    }
+    Ok(())
+}
+
+/// Asks for all instances and inboxes at once.
+fn want_all(state: &State, due: &[DueRow]) -> Loaded<()> {
+    let ids: Vec<InstanceId> = due.iter().filter_map(|row| InstanceId::parse(&row.instance).ok()).collect();
+    let timers = due.iter().map(|row| keys::timer(row.number, row.task()));
+    state.tx.want(ids.iter().map(keys::instance).chain(timers))?;
+    let mut tails = Vec::new();
+    for id in &ids {
+        let instance = state.instance(id)?;
+        let waiting =
+            instance.and_then(|found| found.row.inbox.map(|inbox| (found.row.life, inbox.chunks())));
+        if let Some((life, chunks)) = waiting.filter(|(_, chunks)| !chunks.is_empty()) {
+            tails.push(keys::inbox(life, chunks.end - 1));
+        }
+    }
+    state.tx.want(tails)
+}
+
+fn fire(state: &mut State, mut instance: Instance, row: &DueRow) -> Loaded<()> {
+    instance.row.open_timers = instance.row.open_timers.saturating_sub(1);
+    if row.start {
+        instance.become_due();
+    } else {
+        let fired = TimerFired { fire_at: Some(row.due), timer_id: row.timer };
+        let fired = event(state.at, EventKind::TimerFired(fired));
+        state.push_inbox(&mut instance, Addressee::Execution, &fired)?;
+        if mutants::active(mutants::DUPLICATE_TIMER_AFTER_FAILOVER) && row.task().by.term < state.id.term {
+            state.push_inbox(&mut instance, Addressee::Execution, &fired)?;
+        }
+    }
+    state.store(&mut instance)?;
+    state.offer_turn(&instance);
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! One match over all commands, then one file per command.
+//!
+//! Not here: loading rows (the caller's) and performing effects (the server's). A command's file
+//! reads the state through the rooms' verbs only and never fails halfway: a row that is not in
+//! memory ends the attempt with nothing changed.
+
+mod acknowledge_messages;
+mod actions;
+mod complete_activity;
+mod complete_orchestration_turn;
+mod continue_as_new;
+mod fire_timers;
+mod lifecycle;
+mod mark_stuck;
+mod purge;
+mod raise_epoch;
+mod raise_event;
+mod receive_messages;
+mod start_orchestration;
+mod suspend;
+mod sweep;
+mod terminate;
+
+use crate::event::{EventKind, HistoryEvent};
+use crate::id::LogId;
+use crate::partition::command::{Command, RequestId};
+use crate::partition::effect::{Effect, Effects, Reply};
+use crate::partition::state::State;
+use crate::rows::{Changes, Loaded, WorkingSet};
+use crate::time::Timestamp;
+
+/// What a command changes and what must happen then, or which rows are missing to say.
+pub(crate) fn run(
+    rows: &WorkingSet,
+    id: LogId,
+    at: Timestamp,
+    command: &Command,
+) -> Loaded<(Changes, Effects)> {
+    let mut state = State::begin(rows, id, at)?;
+    dispatch(&mut state, command)?;
+    Ok(state.finish())
+}
+
+fn dispatch(state: &mut State, command: &Command) -> Loaded<()> {
+    match command {
+        Command::StartOrchestration(c) => {
+            client(state, c.request.as_ref(), |s| start_orchestration::apply(s, c))
+        }
+        Command::RaiseEvent(c) => client(state, c.request.as_ref(), |s| raise_event::apply(s, c)),
+        Command::Suspend(c) => client(state, c.request.as_ref(), |s| suspend::apply(s, c)),
+        Command::Resume(c) => client(state, c.request.as_ref(), |s| suspend::apply_resume(s, c)),
+        Command::Terminate(c) => client(state, c.request.as_ref(), |s| terminate::apply(s, c)),
+        Command::Purge(c) => client(state, c.request.as_ref(), |s| purge::apply(s, c)),
+        Command::CompleteOrchestrationTurn(c) => answer(state, |s| complete_orchestration_turn::apply(s, c)),
+        Command::CompleteActivity(c) => answer(state, |s| complete_activity::apply(s, c)),
+        Command::ReceiveMessages(c) => receive_messages::apply(state, c),
+        Command::AcknowledgeMessages(c) => acknowledge_messages::apply(state, c),
+        Command::RaiseEpoch(c) => answer(state, |s| Ok(raise_epoch::apply(s, c))),
+        Command::FireTimers(_) => fire_timers::apply(state),
+        Command::Sweep(c) => sweep::apply(state, c),
+        Command::MarkStuck(c) => answer(state, |s| mark_stuck::apply(s, c)),
+        Command::ForceTerminate(c) => answer(state, |s| terminate::apply_force(s, c)),
+    }
+}
+
+/// Answers a client: as before where the request was answered already, otherwise by doing it.
+fn client<'a>(
+    state: &mut State<'a>,
+    request: Option<&RequestId>,
+    act: impl FnOnce(&mut State<'a>) -> Loaded<Reply>,
+) -> Loaded<()> {
+    let reply = match state.answered(request)? {
+        Some(reply) => reply,
+        None => {
+            let reply = act(state)?;
+            state.remember(request, &reply)?;
+            reply
+        }
+    };
+    state.effect(Effect::Reply(reply));
+    Ok(())
+}
+
+/// Answers a worker or the leader.
+fn answer<'a>(state: &mut State<'a>, act: impl FnOnce(&mut State<'a>) -> Loaded<Reply>) -> Loaded<()> {
+    let reply = act(state)?;
+    state.effect(Effect::Reply(reply));
+    Ok(())
+}
+
+/// An event that confirms no action.
+fn event(at: Timestamp, kind: EventKind) -> HistoryEvent {
+    confirmation(at, -1, kind)
+}
+
+/// An event that confirms the action `id`.
+fn confirmation(at: Timestamp, id: i32, kind: EventKind) -> HistoryEvent {
+    HistoryEvent { event_id: id, timestamp: Some(at.into()), kind: Some(kind) }
+}
