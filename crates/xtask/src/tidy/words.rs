@@ -28,7 +28,7 @@ const EXEMPT: &[(&str, &str, &str)] = &[
 ];
 
 /// How prose may speak of the field called `term`.
-const TERM_IN_PROSE: &[&str] = &["`term`", "::term`", "consensus term", "(term, index)", "term, index)"];
+const TERM_IN_PROSE: &[&str] = &["`term`", "::term`", "consensus term", "(term, index"];
 
 const EMPTY_NAMES: &[&str] = &["manager", "helper", "helpers", "util", "utils", "common", "base", "impl"];
 
@@ -162,7 +162,7 @@ mod tests {
     fn term_is_a_field_and_nothing_else_outside_replication() {
         assert_eq!(synonyms("crates/a/src/lib.rs", "let id = LogId { term: 1, index: 2 };"), 0);
         assert_eq!(synonyms("crates/a/src/lib.rs", "// (term, index), `term` or the consensus term"), 0);
-        assert_eq!(synonyms("crates/a/src/lib.rs", "let current_term = 1;"), 1);
+        assert_eq!(synonyms("crates/a/src/lib.rs", "let next_term = 1;"), 1);
         assert_eq!(synonyms("crates/a/src/lib.rs", "// in a new term"), 1);
         assert_eq!(synonyms("crates/replication/src/lib.rs", "// in a new term"), 0);
     }

@@ -1,0 +1,46 @@
+//! The published JavaScript SDK against the real server, one scenario a test.
+//!
+//! Not here: the scenarios, which are `tests/sdk/js/scenarios.mjs`. A test fails when a scenario
+//! there has no test here, so that none is forgotten.
+
+use crate::program::{Program, node};
+use crate::scratch::Scratch;
+use crate::server::Server;
+
+fn run(scenario: &str) {
+    let scratch = Scratch::new();
+    let server = Server::start(&scratch.join("data"));
+    Program::start(node("scenarios.mjs").args([server.grpc().as_str(), scenario])).succeeded();
+}
+
+macro_rules! scenarios {
+    ($($name:ident),* $(,)?) => {
+        $(#[test]
+        fn $name() {
+            run(stringify!($name));
+        })*
+
+        #[test]
+        fn every_scenario_has_a_test() {
+            let listed = Program::start(node("scenarios.mjs").arg("--list")).succeeded();
+            assert_eq!(listed.lines().collect::<Vec<_>>(), [$(stringify!($name)),*]);
+        }
+    };
+}
+
+scenarios!(
+    sequence,
+    a_start_without_a_time_means_now,
+    fan_out_and_in,
+    an_event_or_a_timer_whichever_comes_first,
+    events_wait_for_the_orchestration_and_keep_their_order,
+    sub_orchestrations_know_their_parent,
+    failures_are_retried_and_then_told,
+    continue_as_new_keeps_events_in_flight,
+    custom_status_and_tags_are_kept,
+    suspended_until_resumed,
+    terminating_ends_the_children_too,
+    purged_and_queried,
+    what_cannot_be_is_refused,
+    history_has_exactly_these_twelve_events,
+);

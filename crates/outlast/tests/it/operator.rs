@@ -1,0 +1,115 @@
+//! What an operator does wrong, and what the server says to it.
+//!
+//! Not here: broken files (`broken_disk`) and wrong answers of workers (`tokens.py`). A refusal must
+//! say what happened and to whom, so each test also reads the message.
+
+use std::net::TcpListener;
+
+use crate::program::Program;
+use crate::scratch::Scratch;
+use crate::server::{Server, dev, outlast};
+
+const ANY_PORT: &str = "127.0.0.1:0";
+const FAILURE: i32 = 1;
+const USAGE: i32 = 2;
+const NOT_FOUND: i32 = 4;
+const UNAVAILABLE: i32 = 6;
+
+#[track_caller]
+fn contains(said: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(said.contains(part), "`{part}` is not in:\n{said}");
+    }
+}
+
+#[test]
+fn two_servers_on_one_directory_are_refused() {
+    let scratch = Scratch::new();
+    let data = scratch.join("data");
+    let first = Server::start(&data);
+    let said = Program::start(&mut dev(&data, ANY_PORT, ANY_PORT)).failed_with(FAILURE);
+    contains(&said, &[&data.to_string_lossy(), &first.id().to_string()]);
+    // The first one is not disturbed.
+    first.ask(&["status"]);
+}
+
+#[test]
+fn a_port_in_use_is_told_with_the_process_that_has_it() {
+    let scratch = Scratch::new();
+    let first = Server::start(&scratch.join("first"));
+    let second = scratch.join("second");
+    let said = Program::start(&mut dev(&second, &first.grpc(), ANY_PORT)).failed_with(FAILURE);
+    contains(&said, &[&first.grpc(), &first.id().to_string(), "outlast"]);
+}
+
+#[test]
+fn a_port_that_another_program_has_is_told_too() {
+    let scratch = Scratch::new();
+    let taken = TcpListener::bind(ANY_PORT).expect("some port is free");
+    let address = taken.local_addr().expect("it is bound").to_string();
+    let said = Program::start(&mut dev(&scratch.join("data"), ANY_PORT, &address)).failed_with(FAILURE);
+    contains(&said, &[&address, &std::process::id().to_string()]);
+}
+
+#[test]
+fn a_server_that_was_killed_leaves_no_lock_behind() {
+    let scratch = Scratch::new();
+    let data = scratch.join("data");
+    Server::start(&data).kill();
+    Server::start(&data).ask(&["status"]);
+}
+
+#[test]
+fn what_is_not_there_is_told_with_an_exit_code_of_its_own() {
+    let scratch = Scratch::new();
+    let server = Server::start(&scratch.join("data"));
+    let said = server.outlast(&["instance", "show", "nobody"]).failed_with(NOT_FOUND);
+    contains(&said, &["nobody", "nothing was changed", "next:", "code:"]);
+    server.outlast(&["--hub", "no-such-hub", "instance", "list"]).failed_with(NOT_FOUND);
+    server.outlast(&["--hub", "no/hub", "instance", "list"]).failed_with(USAGE);
+    server.outlast(&["instance", "raise", "nobody", "event"]).failed_with(NOT_FOUND);
+}
+
+#[test]
+fn a_server_that_is_not_there_is_told() {
+    let scratch = Scratch::new();
+    let server = Server::start(&scratch.join("data"));
+    let grpc = server.grpc();
+    server.kill();
+    let said = Program::start(outlast().args(["--server", &grpc, "status"])).failed_with(UNAVAILABLE);
+    contains(&said, &[&grpc]);
+}
+
+#[test]
+fn instances_are_driven_from_the_command_line() {
+    let scratch = Scratch::new();
+    let server = Server::start(&scratch.join("data"));
+    server.ask(&["instance", "start", "greeting", "--id", "greeting-1", "--input", "{\"name\":\"you\"}"]);
+    server.outlast(&["instance", "start", "greeting", "--id", "greeting-1"]).failed_with(FAILURE);
+    server.ask(&["instance", "raise", "greeting-1", "wave", "--data", "1"]);
+    server.ask(&["instance", "suspend", "greeting-1"]);
+    let shown = server.ask(&["instance", "show", "greeting-1"]);
+    contains(&shown.to_string(), &["greeting-1", "you"]);
+    server.ask(&["instance", "resume", "greeting-1"]);
+    server.ask(&["instance", "terminate", "greeting-1", "--yes"]);
+    let ended = server.ask(&["instance", "wait", "greeting-1", "--timeout", "60s"]);
+    contains(&ended.to_string().to_lowercase(), &["terminated"]);
+    contains(&server.ask(&["instance", "list"]).to_string(), &["greeting-1"]);
+    contains(
+        &server.ask(&["instance", "history", "greeting-1"]).to_string().to_lowercase(),
+        &["executionterminated"],
+    );
+    server.ask(&["instance", "purge", "greeting-1", "--yes"]);
+    server.outlast(&["instance", "show", "greeting-1"]).failed_with(NOT_FOUND);
+}
+
+#[test]
+fn an_unknown_setting_or_command_is_refused_before_anything_starts() {
+    let scratch = Scratch::new();
+    let file = scratch.join("outlast.toml");
+    std::fs::write(&file, "[server]\nno_such_setting = 1\n")
+        .expect("the scratch directory can be written to");
+    let said = Program::start(outlast().args(["serve", "--config"]).arg(&file)).failed_with(USAGE);
+    contains(&said, &["no_such_setting", &file.to_string_lossy()]);
+    Program::start(outlast().arg("no-such-command")).failed_with(USAGE);
+}

@@ -1,0 +1,77 @@
+//! The published Python SDK against the real server, one scenario a test.
+//!
+//! Not here: the scenarios, which are `tests/sdk/python/scenarios.py` and `tokens.py`. A test fails
+//! when a scenario there has no test here, so that none is forgotten.
+
+use crate::program::{Program, python};
+use crate::scratch::Scratch;
+use crate::server::Server;
+
+fn run(file: &str, scenario: &str) {
+    let scratch = Scratch::new();
+    let server = Server::start(&scratch.join("data"));
+    Program::start(python(file).args([server.grpc().as_str(), scenario])).succeeded();
+}
+
+macro_rules! scenarios {
+    ($file:literal, $all:ident: $($name:ident),* $(,)?) => {
+        $(#[test]
+        fn $name() {
+            run($file, stringify!($name));
+        })*
+
+        #[test]
+        fn $all() {
+            let listed = Program::start(python($file).arg("--list")).succeeded();
+            assert_eq!(listed.lines().collect::<Vec<_>>(), [$(stringify!($name)),*]);
+        }
+    };
+}
+
+scenarios!("scenarios.py", every_scenario_has_a_test:
+    sequence,
+    no_input_is_not_an_empty_one,
+    fan_out_and_in,
+    timers_fire_in_order_and_never_early,
+    a_timer_in_the_past_fires_at_once,
+    events_wait_for_the_orchestration_and_keep_their_order,
+    an_event_or_a_timer_whichever_comes_first,
+    sub_orchestrations,
+    an_activity_is_retried_until_it_succeeds,
+    a_child_is_retried_under_the_same_id,
+    a_failure_keeps_its_type_and_message_through_a_child,
+    an_unknown_name_fails_the_orchestration,
+    continue_as_new_keeps_events_in_flight,
+    a_late_result_of_an_earlier_execution_is_dropped,
+    custom_status_is_seen_while_it_runs,
+    events_are_held_while_suspended,
+    suspending_in_the_middle_runs_no_activity_twice,
+    terminating_ends_the_children_too,
+    terminating_alone_leaves_the_children,
+    nobody_needs_to_be_there_to_terminate,
+    purging_removes_what_is_finished_and_the_id_is_free_again,
+    purging_by_filter,
+    a_query_finds_every_instance_once,
+    an_id_in_use_is_refused,
+    an_id_is_used_again_where_the_policy_says_so,
+    ids_that_cannot_be_are_refused,
+    what_is_not_there_is_said_to_be_not_there,
+    a_value_over_the_limit_is_refused_and_hurts_nobody_else,
+    a_start_may_be_scheduled,
+    orchestrations_send_events_to_each_other_and_themselves,
+    ids_and_times_made_inside_are_the_same_in_every_replay,
+    another_worker_takes_over_when_one_goes,
+    history_tells_the_whole_story,
+);
+
+scenarios!("tokens.py", every_wrong_answer_has_a_test:
+    an_answer_given_twice_counts_once,
+    an_answer_to_an_earlier_turn_is_refused,
+    a_token_that_is_not_ours_is_refused,
+    a_token_of_one_instance_does_not_open_another,
+    an_answer_after_a_purge_changes_nothing,
+    work_of_a_worker_that_left_is_handed_to_the_next,
+    a_worker_gets_no_more_at_once_than_it_asked_for,
+    hubs_do_not_see_each_other,
+    a_hub_name_that_cannot_be_is_refused,
+);
