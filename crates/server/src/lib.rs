@@ -4,4 +4,5 @@
 //! Not here: anything that must be the same on all replicas (`engine` decides that).
 
 pub mod config;
+pub mod dispatch;
 pub mod observe;

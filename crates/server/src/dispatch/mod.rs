@@ -27,4 +27,4 @@ pub use offer::{Ended, Kind, Offer, PerKind, Work};
 pub use options::Options;
 pub use shell::{Claims, Dispatch, Grant, Queue, Worker, WorkerStream};
 pub use token::{Invalid, Task, Token, TokenKey};
-pub use work_item::{Counts, CountsView, Item};
+pub use work_item::{Counts, CountsView, Item, Past};

@@ -56,9 +56,10 @@ pub struct Offer {
 /// What the partition said to a completion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// It counted: this work is done.
+    /// `Reply::Done`: it counted, and this work is done.
     Accepted,
-    /// It did not count: whoever holds the work now still does.
+    /// Any other reply, `Reply::Unchanged` included: it did not count, or the like of it had counted
+    /// before. Whoever holds the work now still does.
     Refused,
 }
 

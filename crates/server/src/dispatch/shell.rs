@@ -19,8 +19,8 @@ use super::filter::Filter;
 use super::lanes::StreamId;
 use super::offer::{Ended, Kind, Offer, PerKind, Work};
 use super::options::Options;
-use super::token::{Token, TokenKey};
-use super::work_item::{self, Counts, Encoded, Item};
+use super::token::{Invalid, Token, TokenKey};
+use super::work_item::{self, Counts, Encoded, Item, Past};
 
 /// What dispatch asks of the partitions. Called from any thread, also from inside a call of the same
 /// partition's runner: implementations only post to the partition's mailbox.
@@ -49,8 +49,15 @@ struct Shell {
 #[derive(Debug, Default)]
 struct Inner {
     board: Board,
-    senders: BTreeMap<StreamId, mpsc::Sender<Bytes>>,
+    routes: BTreeMap<StreamId, Route>,
     closed: bool,
+}
+
+/// The way to a worker.
+#[derive(Debug, Clone)]
+struct Route {
+    sender: mpsc::Sender<Bytes>,
+    past: Past,
 }
 
 /// What a worker said when it connected.
@@ -60,6 +67,8 @@ pub struct Worker {
     pub filter: Filter,
     /// How many at once, as sent: 0 is "not stated".
     pub slots: PerKind<i32>,
+    /// Whether it can read a long past by itself.
+    pub past: Past,
 }
 
 /// Work of one name and version that is waiting.
@@ -147,7 +156,7 @@ impl Dispatch {
         let mut inner = self.lock();
         let id = inner.board.connect(worker.filter, limits);
         if !inner.closed {
-            inner.senders.insert(id, sender);
+            inner.routes.insert(id, Route { sender, past: worker.past });
         }
         let grants = self.take_grants(&mut inner);
         drop(inner);
@@ -178,9 +187,19 @@ impl Dispatch {
     pub fn close(&self) {
         let mut inner = self.lock();
         inner.closed = true;
-        let senders = std::mem::take(&mut inner.senders);
+        let routes = std::mem::take(&mut inner.routes);
         drop(inner);
-        drop(senders);
+        drop(routes);
+    }
+
+    /// Takes workers again.
+    pub fn reopen(&self) {
+        self.lock().closed = false;
+    }
+
+    /// Reads a token that a worker sent back.
+    pub fn token(&self, text: &str) -> Result<Token, Invalid> {
+        Token::parse(text, self.0.hub, &self.0.key)
     }
 
     /// What waits, by name: the answer to "why is it pending".
@@ -199,7 +218,7 @@ impl Dispatch {
 
     /// How many workers are connected.
     pub fn workers(&self) -> usize {
-        self.lock().senders.len()
+        self.lock().routes.len()
     }
 
     /// Counters of encoded and spliced bytes and events.
@@ -224,8 +243,8 @@ impl Dispatch {
         let actions = inner.board.take_actions();
         let grant = |action| match action {
             Action::Assign(assignment) => {
-                let sender = inner.senders.get(&assignment.stream).cloned();
-                Do::Claim(Grant { dispatch: self.clone(), assignment, sender, open: true })
+                let route = inner.routes.get(&assignment.stream).cloned();
+                Do::Claim(Grant { dispatch: self.clone(), assignment, route, open: true })
             }
             Action::Refill(partition) => Do::Refill(partition),
         };
@@ -246,7 +265,7 @@ impl Dispatch {
 
     fn disconnect(&self, id: StreamId) {
         let mut inner = self.lock();
-        inner.senders.remove(&id);
+        inner.routes.remove(&id);
         inner.board.disconnect(id);
         let grants = self.take_grants(&mut inner);
         drop(inner);
@@ -266,7 +285,8 @@ enum Do {
 pub struct Grant {
     dispatch: Dispatch,
     assignment: Assignment,
-    sender: Option<mpsc::Sender<Bytes>>,
+    /// `None`: the worker has gone, or dispatch is closed.
+    route: Option<Route>,
     open: bool,
 }
 
@@ -282,14 +302,15 @@ impl Grant {
             return Some(self.refuse(&item, work_item::failed_too_often(attempt - 1)));
         }
         let token = item.token(shell.hub, &self.assignment);
-        let bytes = match item.encode(&token.sign(&shell.key), &shell.counts) {
+        let past = self.route.as_ref().map_or(Past::Inline, |route| route.past);
+        let bytes = match item.encode(&token.sign(&shell.key), past, &shell.counts) {
             Encoded::Bytes(bytes) => bytes,
             Encoded::TooLarge { bytes } => return Some(self.refuse(&item, work_item::too_large(bytes))),
         };
         let wanted = self.dispatch.lock().board.deliver(self.assignment.hand_out, token.epoch);
-        if let (true, Some(sender)) = (wanted, &self.sender) {
+        if let (true, Some(route)) = (wanted, &self.route) {
             // Gone: the stream's end takes the item back. Full: cannot be, see `connect`.
-            if let Err(mpsc::error::TrySendError::Full(_)) = sender.try_send(bytes) {
+            if let Err(mpsc::error::TrySendError::Full(_)) = route.sender.try_send(bytes) {
                 self.dispatch.abandoned(&token);
             }
         }

@@ -7,7 +7,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{BufMut, Bytes, BytesMut};
-use engine::event::HistoryEvent;
 use engine::id::{Epoch, HubId, InstanceId, LogId};
 use engine::limits::WORK_ITEM_BYTES_MAX;
 use engine::partition::command::{ActivityKey, MarkStuck};
@@ -25,6 +24,7 @@ const WORK_ITEM_TOKEN: u32 = 10;
 const ORCHESTRATOR_INSTANCE: u32 = 1;
 const ORCHESTRATOR_EXECUTION: u32 = 2;
 const ORCHESTRATOR_NEW_EVENTS: u32 = 4;
+const ORCHESTRATOR_STREAMING: u32 = 6;
 const ORCHESTRATOR_TRACE: u32 = 8;
 const ACTIVITY_NAME: u32 = 1;
 const ACTIVITY_VERSION: u32 = 2;
@@ -46,6 +46,19 @@ pub enum Item {
     Activity(view::ActivityTask, Epoch),
 }
 
+/// How a worker is given a long past.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Past {
+    /// Always in the work item.
+    Inline,
+    /// A past of more than [`STREAMED_PAST_BYTES_MIN`] bytes is left out: the worker reads it itself.
+    Streamed,
+}
+
+/// A shorter past is in the work item even of workers that can read it themselves: one message is
+/// cheaper than a call.
+pub const STREAMED_PAST_BYTES_MIN: usize = 1 << 20;
+
 /// How much was encoded and how much was copied as it is stored, since the process began.
 #[derive(Debug, Default)]
 pub struct Counts {
@@ -53,7 +66,7 @@ pub struct Counts {
     activities: AtomicU64,
     bytes: AtomicU64,
     bytes_spliced: AtomicU64,
-    events_encoded: AtomicU64,
+    events_new: AtomicU64,
 }
 
 /// A reading of [`Counts`].
@@ -67,8 +80,8 @@ pub struct CountsView {
     pub bytes: u64,
     /// Of these, bytes of history copied as they are stored.
     pub bytes_spliced: u64,
-    /// New events that were encoded.
-    pub events_encoded: u64,
+    /// New events, each encoded once in its life: when it arrived.
+    pub events_new: u64,
 }
 
 impl Counts {
@@ -80,7 +93,7 @@ impl Counts {
             activities: of(&self.activities),
             bytes: of(&self.bytes),
             bytes_spliced: of(&self.bytes_spliced),
-            events_encoded: of(&self.events_encoded),
+            events_new: of(&self.events_new),
         }
     }
 }
@@ -133,9 +146,9 @@ impl Item {
     }
 
     /// The encoded `WorkItem`, unless workers would not accept it.
-    pub(super) fn encode(&self, token: &str, counts: &Counts) -> Encoded {
+    pub(super) fn encode(&self, token: &str, past: Past, counts: &Counts) -> Encoded {
         let (field, length) = match self {
-            Self::Turn(turn, _) => (WORK_ITEM_ORCHESTRATOR, turn_len(turn)),
+            Self::Turn(turn, _) => (WORK_ITEM_ORCHESTRATOR, turn_len(turn, past)),
             Self::Activity(activity, _) => (WORK_ITEM_ACTIVITY, activity_len(activity)),
         };
         let bytes = message_len(field, length) + string_len(WORK_ITEM_TOKEN, token);
@@ -146,10 +159,10 @@ impl Item {
         put_header(&mut out, field, length);
         match self {
             Self::Turn(turn, _) => {
-                put_turn(&mut out, turn);
+                put_turn(&mut out, turn, past);
                 add(&counts.turns, 1);
-                add(&counts.bytes_spliced, turn.past.iter().map(Bytes::len).sum());
-                add(&counts.events_encoded, turn.new.len());
+                add(&counts.bytes_spliced, past.len_inline(turn).unwrap_or(0));
+                add(&counts.events_new, turn.new_events.len());
             }
             Self::Activity(activity, _) => {
                 put_activity(&mut out, activity);
@@ -192,26 +205,42 @@ fn activity_task(activity: &view::ActivityTask) -> Task {
     Task::Activity { scheduled_by, ordinal: activity.key.ordinal, task: activity.task }
 }
 
-fn turn_len(turn: &view::Turn) -> usize {
-    let new = |event: &HistoryEvent| message_len(ORCHESTRATOR_NEW_EVENTS, event.encoded_len());
+impl Past {
+    /// The bytes of past that go into the work item; `None`: the worker reads them itself.
+    fn len_inline(self, turn: &view::Turn) -> Option<usize> {
+        let length = turn.past.iter().map(Bytes::len).sum();
+        match self {
+            Self::Streamed if length > STREAMED_PAST_BYTES_MIN => None,
+            Self::Streamed | Self::Inline => Some(length),
+        }
+    }
+}
+
+fn turn_len(turn: &view::Turn, past: Past) -> usize {
+    let new = |event: &Bytes| message_len(ORCHESTRATOR_NEW_EVENTS, event.len());
     string_len(ORCHESTRATOR_INSTANCE, turn.instance.as_str())
         + value_len(ORCHESTRATOR_EXECUTION, &turn.execution)
-        + turn.past.iter().map(Bytes::len).sum::<usize>()
-        + turn.new.iter().map(new).sum::<usize>()
+        + past.len_inline(turn).unwrap_or(prost::encoding::bool::encoded_len(ORCHESTRATOR_STREAMING, &true))
+        + turn.new_events.iter().map(new).sum::<usize>()
         + ENTITY_PARAMETERS.len()
         + turn.trace.as_ref().map_or(0, |trace| message_len(ORCHESTRATOR_TRACE, trace.encoded_len()))
 }
 
-fn put_turn(out: &mut BytesMut, turn: &view::Turn) {
+fn put_turn(out: &mut BytesMut, turn: &view::Turn, past: Past) {
+    let inline = past.len_inline(turn).is_some();
     put_string(out, ORCHESTRATOR_INSTANCE, turn.instance.as_str());
     put_value(out, ORCHESTRATOR_EXECUTION, &turn.execution);
-    for chunk in &turn.past {
-        out.put_slice(chunk);
+    if inline {
+        turn.past.iter().for_each(|chunk| out.put_slice(chunk));
     }
-    for event in &turn.new {
-        put_message(out, ORCHESTRATOR_NEW_EVENTS, event);
+    for event in &turn.new_events {
+        put_header(out, ORCHESTRATOR_NEW_EVENTS, event.len());
+        out.put_slice(event);
     }
     out.put_slice(&ENTITY_PARAMETERS);
+    if !inline {
+        prost::encoding::bool::encode(ORCHESTRATOR_STREAMING, &true, out);
+    }
     if let Some(trace) = &turn.trace {
         put_message(out, ORCHESTRATOR_TRACE, trace);
     }
@@ -222,17 +251,13 @@ fn activity_instance_len(activity: &view::ActivityTask) -> usize {
 }
 
 fn activity_len(activity: &view::ActivityTask) -> usize {
-    let scheduled = &activity.scheduled;
-    string_len(ACTIVITY_NAME, &scheduled.name)
-        + scheduled.version.as_ref().map_or(0, |version| value_len(ACTIVITY_VERSION, version))
-        + scheduled.input.as_ref().map_or(0, |input| value_len(ACTIVITY_INPUT, input))
+    string_len(ACTIVITY_NAME, &activity.name)
+        + activity.version.as_ref().map_or(0, |version| value_len(ACTIVITY_VERSION, version))
+        + activity.input.as_ref().map_or(0, |input| value_len(ACTIVITY_INPUT, input))
         + message_len(ACTIVITY_INSTANCE, activity_instance_len(activity))
         + prost::encoding::int32::encoded_len(ACTIVITY_TASK, &activity.task)
-        + scheduled
-            .parent_trace_context
-            .as_ref()
-            .map_or(0, |trace| message_len(ACTIVITY_TRACE, trace.encoded_len()))
-        + scheduled
+        + activity.trace.as_ref().map_or(0, |trace| message_len(ACTIVITY_TRACE, trace.encoded_len()))
+        + activity
             .tags
             .iter()
             .map(|(key, value)| message_len(ACTIVITY_TAGS, tag_len(key, value)))
@@ -240,22 +265,21 @@ fn activity_len(activity: &view::ActivityTask) -> usize {
 }
 
 fn put_activity(out: &mut BytesMut, activity: &view::ActivityTask) {
-    let scheduled = &activity.scheduled;
-    put_string(out, ACTIVITY_NAME, &scheduled.name);
-    if let Some(version) = &scheduled.version {
+    put_string(out, ACTIVITY_NAME, &activity.name);
+    if let Some(version) = &activity.version {
         put_value(out, ACTIVITY_VERSION, version);
     }
-    if let Some(input) = &scheduled.input {
+    if let Some(input) = &activity.input {
         put_value(out, ACTIVITY_INPUT, input);
     }
     put_header(out, ACTIVITY_INSTANCE, activity_instance_len(activity));
     put_string(out, 1, &activity.key.instance);
     put_value(out, 2, &activity.execution);
     prost::encoding::int32::encode(ACTIVITY_TASK, &activity.task, out);
-    if let Some(trace) = &scheduled.parent_trace_context {
+    if let Some(trace) = &activity.trace {
         put_message(out, ACTIVITY_TRACE, trace);
     }
-    for (key, value) in &scheduled.tags {
+    for (key, value) in &activity.tags {
         put_header(out, ACTIVITY_TAGS, tag_len(key, value));
         put_string(out, 1, key);
         put_string(out, 2, value);

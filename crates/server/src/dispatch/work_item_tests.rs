@@ -1,6 +1,6 @@
 //! Tests of the work items' bytes: what a worker's decoder reads from them.
 
-use engine::event::{EventKind, EventRaised, OrchestrationTraceContext, OrchestratorStarted, TaskScheduled};
+use engine::event::{EventKind, EventRaised, HistoryEvent, OrchestrationTraceContext, OrchestratorStarted};
 use engine::id::{LeaseEpoch, Lineage, PartitionId};
 use engine::time::Timestamp;
 use outlast_proto::durable_task as wire;
@@ -34,15 +34,18 @@ fn turn(past: Vec<Bytes>, new: Vec<HistoryEvent>) -> Item {
         turn: 2,
         started_at: Timestamp::new(7, 1),
         delivered: 1,
+        name: "order".into(),
+        version: None,
+        bytes: 0,
         past,
-        new,
+        new_events: new.iter().map(|event| event.encode_to_vec().into()).collect(),
         trace: Some(OrchestrationTraceContext { span_id: Some("s".into()), span_start_time: None }),
     };
     Item::Turn(turn, epoch())
 }
 
 fn decode(item: &Item, counts: &Counts) -> wire::WorkItem {
-    match item.encode("the-token", counts) {
+    match item.encode("the-token", Past::Inline, counts) {
         Encoded::Bytes(bytes) => wire::WorkItem::decode(bytes).expect("a work item"),
         Encoded::TooLarge { bytes } => panic!("{bytes} bytes are not too large"),
     }
@@ -66,7 +69,7 @@ fn a_turn_is_spliced_from_stored_chunks_and_new_events() {
     assert_eq!(sent, meant);
     assert_eq!(request.orchestration_trace_context.and_then(|trace| trace.span_id).as_deref(), Some("s"));
     let view = counts.view();
-    assert_eq!((view.turns, view.events_encoded), (1, 2));
+    assert_eq!((view.turns, view.events_new), (1, 2));
     assert_eq!(usize::try_from(view.bytes_spliced), Ok(spliced));
 }
 
@@ -80,16 +83,38 @@ fn entity_parameters_are_always_there_with_a_window_of_zero() {
     assert_eq!(window, Some(prost_types::Duration { seconds: 0, nanos: 0 }));
 }
 
+#[test]
+fn a_long_past_is_left_to_workers_that_read_it_themselves() {
+    let large = raised("a", &"x".repeat(1 << 20));
+    let new = vec![raised("b", "1")];
+    for (past, streamed) in [(stored(&[large]), true), (stored(&[raised("a", "1")]), false)] {
+        let Encoded::Bytes(bytes) =
+            turn(vec![past], new.clone()).encode("t", Past::Streamed, &Counts::default())
+        else {
+            panic!("it is small enough")
+        };
+        let item = wire::WorkItem::decode(bytes).expect("a work item");
+        let Some(wire::work_item::Request::OrchestratorRequest(request)) = item.request else {
+            panic!("not a turn")
+        };
+        assert_eq!(request.requires_history_streaming, streamed);
+        assert_eq!((request.past_events.len(), request.new_events.len()), (usize::from(!streamed), 1));
+    }
+}
+
 fn activity(input: Option<&str>, version: Option<&str>) -> Item {
     let key = ActivityKey { instance: "order-1".into(), term: 3, index: 9, ordinal: 0 };
-    let scheduled = TaskScheduled {
+    let task = view::ActivityTask {
+        key,
+        execution: "e1".into(),
+        task: 4,
         name: "charge".into(),
         version: version.map(str::to_owned),
         input: input.map(str::to_owned),
         tags: [("team".to_owned(), "pay".to_owned())].into(),
-        ..TaskScheduled::default()
+        trace: None,
     };
-    Item::Activity(view::ActivityTask { key, execution: "e1".into(), task: 4, scheduled }, epoch())
+    Item::Activity(task, epoch())
 }
 
 #[test]
@@ -115,7 +140,7 @@ fn a_turn_larger_than_workers_accept_is_not_sent() {
     let large = raised("a", &"x".repeat(1 << 20));
     let past = (0..4).map(|_| stored(std::slice::from_ref(&large))).collect();
     let item = turn(past, vec![raised("b", "1")]);
-    let Encoded::TooLarge { bytes } = item.encode("t", &Counts::default()) else {
+    let Encoded::TooLarge { bytes } = item.encode("t", Past::Inline, &Counts::default()) else {
         panic!("it was encoded");
     };
     let stuck = item.mark_stuck(too_large(bytes));
