@@ -10,9 +10,11 @@
 mod checksum;
 mod directory;
 pub mod error;
+mod format;
 pub mod log;
 pub mod mutants;
 pub mod tables;
+pub mod testing;
 
 pub use error::Error;
 pub use log::{Damage, GroupKey, GroupLog, NodeLog, Record, Recovered, Roster, TailReport, Usage};

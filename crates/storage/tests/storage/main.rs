@@ -1,0 +1,7 @@
+//! Black-box tests of the node log and the tables: contract suites on both kinds of disk, crashes
+//! at every I/O, flips at every byte, full disks, golden files.
+//!
+//! Not here: the unit tests, which stand beside the code.
+
+mod contract;
+mod log_crash;
