@@ -9,6 +9,7 @@ use server::observe::codes;
 
 use crate::api::{Api, note, path};
 use crate::cli::Global;
+use crate::commands::consent::Consent;
 use crate::failed::{Exit, Failed};
 use crate::output::{self, Column, List, Look, Single, cell, column, wide};
 
@@ -29,6 +30,8 @@ pub(crate) enum Hub {
     Delete {
         /// Its name
         name: String,
+        #[command(flatten)]
+        consent: Consent,
     },
     /// Bring a deleted task hub back
     Undelete {
@@ -81,7 +84,8 @@ impl Hub {
                 }
                 show(&api.post("/api/v1/hubs", Some(&body)).await?, &look)?;
             }
-            Self::Delete { name } => {
+            Self::Delete { name, consent } => {
+                consent.check(&format!("delete task hub {name:?}, whose work stops"))?;
                 let hub = api.delete(&path::hub(&name)).await?;
                 show(&hub, &look)?;
                 if !global.quiet {

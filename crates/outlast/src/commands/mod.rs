@@ -4,6 +4,7 @@
 
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod consent;
 pub(crate) mod demo;
 pub(crate) mod dev;
 pub(crate) mod doctor;

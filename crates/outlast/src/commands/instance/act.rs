@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Call, value};
 use crate::api::path;
+use crate::commands::consent::Consent;
 use crate::failed::{Exit, Failed};
 use crate::output::{self, Column, List, cell, column};
 
@@ -46,6 +47,8 @@ pub(crate) struct Terminate {
     /// Leave sub-orchestrations running
     #[arg(long)]
     not_recursive: bool,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 /// Arguments of `outlast instance purge`.
@@ -57,6 +60,8 @@ pub(crate) struct Purge {
     /// Their sub-orchestrations too
     #[arg(long)]
     recursive: bool,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 const DONE: &[Column] =
@@ -91,8 +96,10 @@ impl Terminate {
         if let Some(result) = &self.result {
             body["output"] = value(result)?;
         }
+        let ids = ids(self.ids)?;
+        self.consent.check(&format!("terminate {}", named(&ids)))?;
         let mut done = Vec::new();
-        for id in ids(self.ids)? {
+        for id in ids {
             let path = format!("{}/terminate", path::instance(call.hub, &id));
             done.push(call.api.post(&path, Some(&body)).await?);
         }
@@ -103,8 +110,10 @@ impl Terminate {
 impl Purge {
     pub(super) async fn run(self, call: &Call<'_>) -> Result<Exit, Failed> {
         let query = path::query(&[("recursive", self.recursive.then(|| "true".to_owned()))]);
+        let ids = ids(self.ids)?;
+        self.consent.check(&format!("purge {}", named(&ids)))?;
         let mut done = Vec::new();
-        for id in ids(self.ids)? {
+        for id in ids {
             let mut purged = call.api.delete(&(path::instance(call.hub, &id) + &query)).await?;
             purged["id"] = Value::from(id);
             done.push(purged);
@@ -117,6 +126,13 @@ fn show(call: &Call<'_>, items: &[Value], columns: &[Column]) -> Result<Exit, Fa
     let document = json!({ "schema": 1, "instances": items });
     output::print(&List { document: &document, items, columns, id: "id" }.text(&call.look))?;
     Ok(Exit::Done)
+}
+
+fn named(ids: &[String]) -> String {
+    match ids {
+        [id] => format!("instance {id:?}"),
+        ids => format!("{} instances", ids.len()),
+    }
 }
 
 fn ids(arguments: Vec<String>) -> Result<Vec<String>, Failed> {

@@ -28,7 +28,7 @@ pub(crate) enum Instance {
     },
     /// What has happened to an instance, step by step
     History(read::History),
-    /// Wait until an instance has ended: exit 0 completed, 1 failed or terminated, 7 not yet
+    /// Wait until an instance has ended: exit 0 completed or terminated, 1 failed, 7 not in time
     Wait(read::Wait),
     /// Raise an external event
     Raise(act::Raise),

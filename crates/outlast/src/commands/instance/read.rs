@@ -216,7 +216,8 @@ pub(super) async fn wait(call: &Call<'_>, id: &str, timeout: Duration) -> Result
         let answer = call.api.get_within(&path, piece).await?;
         if answer.status != StatusCode::ACCEPTED {
             output::print(&Single { item: &answer.body, columns: FIELDS, id: "id" }.text(&call.look))?;
-            return Ok(if answer.body["status"] == "completed" { Exit::Done } else { Exit::Failure });
+            // Terminated is what somebody wanted; failed is what nobody did.
+            return Ok(if answer.body["status"] == "failed" { Exit::Failure } else { Exit::Done });
         }
         if begun.elapsed() >= timeout {
             let happened = format!(
