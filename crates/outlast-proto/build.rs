@@ -1,5 +1,6 @@
-//! Compiles the protobuf files in `proto/` into Rust: no `protoc` needed, nothing generated in the
-//! tree.
+//! Compiles the protobuf files in `proto/` into Rust.
+//!
+//! No `protoc` is needed, and nothing generated is in the tree. Not here: what the messages mean.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,7 @@
-//! Points in time, as data. There is no `now()` here: whoever proposes a command says when.
+//! Points in time, as data.
+//!
+//! Not here: `now()`. Whoever proposes a command says when; the one thing to know is that nanoseconds
+//! are kept as they came, because ids made in an orchestration depend on them.
 
 use std::fmt;
 use std::time::Duration;
