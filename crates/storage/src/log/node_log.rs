@@ -122,7 +122,8 @@ impl NodeLog {
         if self.unsynced || self.vouched >= self.durable {
             return Ok(());
         }
-        let append = Append { previous: self.previous.clone(), ..Append::default() };
+        // With a roll call, so that damage before it can be told exactly, group by group.
+        let append = self.opening();
         let start = self.segment()?.offset.next_multiple_of(APART);
         if start + len_u64(frame_len(append.encoded_len())) > self.segment()?.size {
             return Ok(()); // The next segment's first frame will say it.
@@ -136,6 +137,8 @@ impl NodeLog {
 
     /// Syncs, and records that nothing comes after.
     pub fn close(mut self) -> Result<(), Error> {
+        // The frame of a note is not synced by itself, but the closing record would vouch for it.
+        self.unsynced |= self.durable < self.sequence;
         self.sync()?;
         let closed = Closed { sequence: self.sequence, crc: self.crc };
         let path = survey::closed_path(&self.dir);
@@ -286,7 +289,8 @@ impl NodeLog {
         self.put(&opening)
     }
 
-    /// The first append of each segment: who there is, and which segments are needed.
+    /// The first append of each segment, and an idle log's last: who there is, and which segments
+    /// are needed.
     fn opening(&self) -> Append {
         Append {
             records: Vec::new(),

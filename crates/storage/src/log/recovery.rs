@@ -130,10 +130,11 @@ pub(super) struct Reading {
     pub(super) watermark: u64,
 }
 
-/// Walks all intact frames, in order of segments and positions, and decides at each break.
-pub(super) fn read(frames: &[Found], closed: u64) -> Reading {
+/// Walks all intact frames from segment `oldest` on, in order of segments and positions, and
+/// decides at each break.
+pub(super) fn read(frames: &[Found], oldest: u64, closed: u64) -> Reading {
     let watermark = frames.iter().map(|frame| frame.header.watermark).max().unwrap_or(0);
-    let mut walk = Walk::new(watermark, closed);
+    let mut walk = Walk::new(oldest, watermark, closed);
     for frame in frames {
         if !walk.take(frame) {
             break;
@@ -158,13 +159,13 @@ struct Walk {
 }
 
 impl Walk {
-    fn new(watermark: u64, closed: u64) -> Self {
+    fn new(oldest: u64, watermark: u64, closed: u64) -> Self {
         Self {
             steps: Vec::new(),
             open: Vec::new(),
             sequence: 0,
             crc: 0,
-            ordinal: 0,
+            ordinal: oldest,
             offset: 0,
             watermark,
             closed,

@@ -95,7 +95,8 @@ pub(super) fn survey(disk: &dyn Disk, dir: &Path) -> Result<Survey, Error> {
         frames.extend(scan(&segment::read(&segment)?, *ordinal));
     }
     let closed = closed(disk, dir)?;
-    let reading = recovery::read(&frames, closed.sequence);
+    let oldest = ordinals.first().copied().unwrap_or(1);
+    let reading = recovery::read(&frames, oldest, closed.sequence);
     Ok(Survey { ordinals, strays, frames, closed, reading })
 }
 

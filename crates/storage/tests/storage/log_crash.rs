@@ -103,3 +103,22 @@ fn a_crash_at_any_io_while_recycling_keeps_what_was_synced() {
 fn a_crash_at_any_io_of_large_appends_keeps_what_was_synced() {
     crash_at_every_io(3, 2, 9000, 16);
 }
+
+#[test]
+fn a_crash_at_any_io_of_many_seeds_keeps_what_was_synced() {
+    for seed in 10..14 {
+        crash_at_every_io(seed, 5, 300, 40);
+    }
+}
+
+#[test]
+fn a_note_that_was_not_synced_is_durable_once_the_log_is_closed() {
+    for seed in 0..30 {
+        let disk = SimDisk::new(seed);
+        let mut workload = Workload::new(seed, 2, 60);
+        // Seven batches: the note is the last thing before closing.
+        let expected = run(&disk, &mut workload, 7);
+        disk.restart(Restart::PowerCut);
+        verify(&disk, &expected, &format!("seed {seed}"));
+    }
+}

@@ -5,3 +5,5 @@
 
 mod contract;
 mod log_crash;
+mod log_fault;
+mod log_rot;
