@@ -18,10 +18,7 @@ pub struct Entry {
     #[prost(message, required, tag = "1")]
     pub at: Moment,
     /// What is asked.
-    #[prost(
-        oneof = "Command",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 30, 31, 50, 51, 70, 71, 72, 73, 74"
-    )]
+    #[prost(oneof = "Command", tags = "10, 11, 12, 13, 14, 15, 30, 31, 50, 51, 70, 71, 72, 73, 74")]
     pub command: Option<Command>,
 }
 

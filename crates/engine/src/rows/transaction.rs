@@ -91,11 +91,11 @@ impl<'a> Transaction<'a> {
     }
 
     pub(crate) fn insert_bytes(&mut self, key: Key, bytes: Bytes) {
-        debug_assert!(
-            self.changes.get(&key).is_none_or(Option::is_none)
-                && !matches!(self.rows.cell(&key), Some(Some(_))),
-            "FreshRowsAreFresh: {key:?} exists"
-        );
+        let present = match self.changes.get(&key) {
+            Some(changed) => changed.is_some(),
+            None => matches!(self.rows.cell(&key), Some(Some(_))),
+        };
+        debug_assert!(!present, "FreshRowsAreFresh: {key:?} exists");
         self.changes.insert(key, Some(bytes));
     }
 

@@ -66,8 +66,8 @@ struct Cell {
 const CELL_OVERHEAD_BYTES: usize = 160;
 
 impl Cell {
-    fn bytes(&self, key: &Key) -> usize {
-        CELL_OVERHEAD_BYTES + key.as_bytes().len() + self.value.as_ref().map_or(0, Bytes::len)
+    fn bytes(&self, key_bytes: usize) -> usize {
+        CELL_OVERHEAD_BYTES + key_bytes + self.value.as_ref().map_or(0, Bytes::len)
     }
 }
 
@@ -140,7 +140,7 @@ impl WorkingSet {
                 break;
             }
             if let Some(cell) = self.cells.remove(&key) {
-                self.bytes -= cell.bytes(&key);
+                self.bytes -= cell.bytes(key.as_bytes().len());
             }
         }
         self.covered.clear();
@@ -156,13 +156,18 @@ impl WorkingSet {
         self.cells.iter().filter_map(|(key, cell)| cell.value.as_ref().map(|value| (key, value)))
     }
 
+    /// What the last applied entry changed, until it is taken.
+    pub(crate) fn changed(&self) -> impl Iterator<Item = (&Key, Option<&Bytes>)> {
+        self.written.iter().map(|(key, value)| (key, value.as_ref()))
+    }
+
     /// `None`: unknown. `Some(None)`: known to be absent.
-    pub(super) fn cell(&self, key: &Key) -> Option<Option<&Bytes>> {
+    pub(crate) fn cell(&self, key: &Key) -> Option<Option<&Bytes>> {
         self.cells.get(key).map(|cell| cell.value.as_ref())
     }
 
     /// The rows from `from` up to `to` that are in memory.
-    pub(super) fn between<'a>(
+    pub(crate) fn between<'a>(
         &'a self,
         from: &Key,
         to: &Key,
@@ -203,9 +208,10 @@ impl WorkingSet {
     }
 
     fn put(&mut self, key: Key, cell: Cell) {
-        self.bytes += cell.bytes(&key);
-        if let Some(old) = self.cells.insert(key.clone(), cell) {
-            self.bytes -= old.bytes(&key);
+        let key_bytes = key.as_bytes().len();
+        self.bytes += cell.bytes(key_bytes);
+        if let Some(old) = self.cells.insert(key, cell) {
+            self.bytes -= old.bytes(key_bytes);
         }
     }
 }

@@ -57,7 +57,7 @@ pub(super) fn perform_all(
     };
     for action in actions {
         let Some(kind) = &action.kind else { continue };
-        perform(state, instance, Step { id: action.id, listener, addition }, kind)?;
+        perform(state, instance, &mut Step { id: action.id, listener, addition }, kind)?;
     }
     Ok(outcome)
 }
@@ -129,10 +129,10 @@ struct Step<'a> {
     addition: &'a mut Addition,
 }
 
-fn perform(state: &mut State, instance: &mut Instance, step: Step, kind: &ActionKind) -> Loaded<()> {
+fn perform(state: &mut State, instance: &mut Instance, step: &mut Step, kind: &ActionKind) -> Loaded<()> {
     match kind {
         ActionKind::ScheduleTask(action) => {
-            schedule_task(state, instance, step, action.clone());
+            schedule_task(state, instance, step, action);
             Ok(())
         }
         ActionKind::CreateSubOrchestration(action) => create_child(state, instance, step, action),
@@ -148,7 +148,7 @@ fn perform(state: &mut State, instance: &mut Instance, step: Step, kind: &Action
     }
 }
 
-fn schedule_task(state: &mut State, instance: &mut Instance, step: Step, action: ScheduleTask) {
+fn schedule_task(state: &mut State, instance: &mut Instance, step: &mut Step, action: &ScheduleTask) {
     let scheduled = TaskScheduled {
         name: action.name.clone(),
         version: action.version.clone(),
@@ -157,10 +157,10 @@ fn schedule_task(state: &mut State, instance: &mut Instance, step: Step, action:
         tags: action.tags.clone(),
     };
     step.addition.push(&confirmation(state.at, step.id, EventKind::TaskScheduled(scheduled)));
-    state.open_activity(instance, step.listener, step.id, action);
+    state.open_activity(instance, step.listener, step.id, action.clone());
 }
 
-fn create_timer(state: &mut State, instance: &mut Instance, step: Step, action: &CreateTimer) {
+fn create_timer(state: &mut State, instance: &mut Instance, step: &mut Step, action: &CreateTimer) {
     if step.listener == Listener::Nobody {
         return;
     }
@@ -179,7 +179,7 @@ fn is_entity(id: &str) -> bool {
     id.strip_prefix('@').is_some_and(|rest| rest.contains('@'))
 }
 
-fn send_event(state: &mut State, step: Step, action: &SendEvent) -> Loaded<()> {
+fn send_event(state: &mut State, step: &mut Step, action: &SendEvent) -> Loaded<()> {
     let target = target(action);
     let sent =
         EventSent { instance_id: target.to_owned(), name: action.name.clone(), input: action.data.clone() };
@@ -205,7 +205,7 @@ fn terminate(state: &mut State, action: &TerminateOrchestration) -> Loaded<()> {
 fn create_child(
     state: &mut State,
     instance: &mut Instance,
-    step: Step,
+    step: &mut Step,
     action: &CreateSubOrchestration,
 ) -> Loaded<()> {
     let child = if action.instance_id.is_empty() {

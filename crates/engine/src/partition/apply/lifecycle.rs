@@ -15,7 +15,7 @@ use crate::partition::state::history::Addition;
 use crate::partition::state::inbox::Addressee;
 use crate::partition::state::instances::{Birth, Instance};
 use crate::partition::state::status::{Ending, Status};
-use crate::partition::state::sweeps::SweepRow;
+use crate::partition::state::sweeps::{ChildrenFate, SweepRow};
 use crate::partition::state::values::Value;
 use crate::rows::Loaded;
 
@@ -170,12 +170,14 @@ fn leave_open_work(state: &mut State, instance: &mut Instance, recursive: bool) 
     row.open_children = 0;
     row.start_timer = false;
     if open || waiting || terminate_children {
-        let sweep = SweepRow {
+        let mut sweep = SweepRow {
             execution: row.number,
             inbox: if waiting { row.life } else { 0 },
-            terminate_children,
             ..SweepRow::default()
         };
+        if terminate_children {
+            sweep.set_children(ChildrenFate::Terminated);
+        }
         state.leave_to_sweep(instance, sweep);
     }
 }
@@ -192,13 +194,11 @@ pub(super) fn remove(state: &mut State, instance: &Instance, reach: Reach) -> Lo
     state.unlist_finished(instance)?;
     state.forget(instance)?;
     let row = &instance.row;
-    let sweep = SweepRow {
-        execution: row.number,
-        history: true,
-        values: row.life,
-        purge_children: reach == Reach::Children && row.children > 0,
-        ..SweepRow::default()
-    };
+    let mut sweep =
+        SweepRow { execution: row.number, history: true, values: row.life, ..SweepRow::default() };
+    if reach == Reach::Children && row.children > 0 {
+        sweep.set_children(ChildrenFate::Purged);
+    }
     state.leave_to_sweep(instance, sweep);
     state.effect(Effect::InstanceChanged { instance: instance.id.clone() });
     Ok(())

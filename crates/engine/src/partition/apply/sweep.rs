@@ -10,7 +10,7 @@ use crate::limits;
 use crate::partition::command::{Command, MessageBody, PurgeInstance, Sweep, TerminateInstance};
 use crate::partition::effect::Effect;
 use crate::partition::state::children::ChildRow;
-use crate::partition::state::sweeps::SweepRow;
+use crate::partition::state::sweeps::{ChildrenFate, SweepRow};
 use crate::partition::state::timers::TimerRow;
 use crate::partition::state::{State, keys};
 use crate::rows::{Key, KeyBuilder, Loaded, Range, decode};
@@ -40,7 +40,7 @@ struct Page {
 
 /// True when nothing is left.
 fn sweep_all(state: &mut State, sweep: &mut SweepRow, page: &mut Page) -> Loaded<bool> {
-    if sweep.terminate_children && !terminate_children(state, sweep, page)? {
+    if sweep.children() == ChildrenFate::Terminated && !terminate_children(state, sweep, page)? {
         return Ok(false);
     }
     let mut rooms = Vec::new();
@@ -83,7 +83,7 @@ fn sweep_room(
                 let row: TimerRow = decode(bytes);
                 state.remove_timer(number, row.due.into(), row.task())?;
             }
-            keys::CHILD if sweep.purge_children => {
+            keys::CHILD if sweep.children() == ChildrenFate::Purged => {
                 purge_child(state, &decode(bytes))?;
                 state.tx.remove(key.clone())?;
             }
@@ -120,7 +120,9 @@ fn terminate_children(state: &mut State, sweep: &mut SweepRow, page: &mut Page) 
     }
     let done = rows.len() < page.left;
     page.left -= rows.len();
-    sweep.terminate_children = !done;
+    if done {
+        sweep.set_children(ChildrenFate::Left);
+    }
     sweep.after = match rows.last() {
         Some((key, _)) if !done => key.clone().into_bytes(),
         Some(_) | None => Bytes::new(),

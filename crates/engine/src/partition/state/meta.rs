@@ -89,6 +89,11 @@ impl MetaRow {
         self.numbers
     }
 
+    /// The highest number given.
+    pub(crate) fn numbers_given(&self) -> u64 {
+        self.numbers
+    }
+
     pub(crate) fn last_at(&self) -> Timestamp {
         self.at.map_or(Timestamp::ZERO, Timestamp::from)
     }

@@ -26,18 +26,44 @@ pub(crate) struct SweepRow {
     /// The life whose texts go; 0: none.
     #[prost(uint64, tag = "5")]
     pub(crate) values: u64,
-    /// The children are purged.
-    #[prost(bool, tag = "6")]
-    pub(crate) purge_children: bool,
-    /// The open children are terminated, before anything of the list is removed.
-    #[prost(bool, tag = "7")]
-    pub(crate) terminate_children: bool,
+    /// A [`ChildrenFate`]'s number.
+    #[prost(uint32, tag = "6")]
+    pub(crate) children: u32,
     /// Which child is next, while they are told.
     #[prost(bytes = "bytes", tag = "8")]
     pub(crate) after: bytes::Bytes,
 }
 
 impl Row for SweepRow {}
+
+/// What becomes of an execution's children.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ChildrenFate {
+    /// Nothing: they live on.
+    Left,
+    /// Those that have ended are purged, when the list of them goes.
+    Purged,
+    /// The open ones are terminated, before anything is removed.
+    Terminated,
+}
+
+impl SweepRow {
+    pub(crate) fn children(&self) -> ChildrenFate {
+        match self.children {
+            1 => ChildrenFate::Purged,
+            2 => ChildrenFate::Terminated,
+            _ => ChildrenFate::Left,
+        }
+    }
+
+    pub(crate) fn set_children(&mut self, fate: ChildrenFate) {
+        self.children = match fate {
+            ChildrenFate::Left => 0,
+            ChildrenFate::Purged => 1,
+            ChildrenFate::Terminated => 2,
+        };
+    }
+}
 
 impl State<'_> {
     /// Leaves rows to later entries to clear away.
