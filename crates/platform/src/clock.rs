@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 /// Tells the time.
-pub trait Clock: Send + Sync {
+pub trait Clock: Send + Sync + std::fmt::Debug {
     /// Time since 1970-01-01T00:00:00Z by the wall clock; may jump in both directions.
     fn wall(&self) -> Duration;
     /// Time since some fixed moment of this process; never goes back.

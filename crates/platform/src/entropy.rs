@@ -4,7 +4,7 @@
 //! source that fails has no safe replacement, so failing is a panic and not an error to forget.
 
 /// Gives random bytes.
-pub trait Entropy: Send + Sync {
+pub trait Entropy: Send + Sync + std::fmt::Debug {
     /// Fills all of `bytes` with random bytes.
     fn fill(&self, bytes: &mut [u8]);
 

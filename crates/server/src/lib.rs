@@ -5,4 +5,7 @@
 
 pub mod config;
 pub mod dispatch;
+pub mod ingress;
+pub mod node;
 pub mod observe;
+pub mod partition;

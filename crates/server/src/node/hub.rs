@@ -1,0 +1,161 @@
+//! One open task hub: its partitions' addresses, its workers, its waiters.
+//!
+//! Everything a client can do with an instance goes through here: the id picks the partition, the
+//! partition answers once the answer is committed.
+
+use std::sync::Arc;
+
+use engine::id::{HubId, InstanceId, PartitionId};
+use engine::partition::command::Command;
+use engine::partition::effect::Reply;
+use engine::partition::view::{Counts, HistoryPage, InstanceView, InstancesFilter, InstancesPage};
+
+use super::Member;
+use crate::dispatch::Dispatch;
+use crate::partition::mailbox::Admission;
+use crate::partition::messages::{Answer, Outcome, Question, Request, Unavailable};
+use crate::partition::outside::HubLinks;
+use crate::partition::runner::{Address, Waiting};
+use crate::partition::watch::Watch;
+
+/// A task hub that is open on this node.
+#[derive(Debug)]
+pub struct Hub {
+    pub(super) id: HubId,
+    pub(super) name: String,
+    pub(super) key: [u8; 32],
+    pub(super) partitions: Vec<Member>,
+    pub(super) links: Arc<HubLinks>,
+    pub(super) admission: Admission,
+}
+
+impl Hub {
+    /// Its number in the catalog.
+    pub fn id(&self) -> HubId {
+        self.id
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The key its work items are signed with.
+    pub fn key(&self) -> &[u8; 32] {
+        &self.key
+    }
+
+    /// How many partitions it has.
+    pub fn partitions(&self) -> u32 {
+        u32::try_from(self.partitions.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Who gets which work item.
+    pub fn dispatch(&self) -> &Dispatch {
+        &self.links.dispatch
+    }
+
+    /// Asks the instance's partition; answers once the outcome is committed.
+    pub async fn ask(&self, instance: &InstanceId, command: Command) -> Result<Reply, Unavailable> {
+        let member = self.member(instance.partition(self.partitions()))?;
+        member.leads().await?;
+        match ask(&member.address, &self.admission, Request::Partition(command)).await? {
+            Outcome::Partition(reply) => Ok(reply),
+            Outcome::Catalog(_) => Err(mismatch()),
+        }
+    }
+
+    /// One instance, or `None`.
+    pub async fn instance(
+        &self,
+        instance: &InstanceId,
+        with_values: bool,
+    ) -> Result<Option<InstanceView>, Unavailable> {
+        let question = Question::Instance { instance: instance.clone(), with_values };
+        match self.question(instance.partition(self.partitions()), question).await? {
+            Answer::Instance(found) => Ok(found),
+            _ => Err(mismatch()),
+        }
+    }
+
+    /// A page of one partition's instances, ordered by id, beyond `after`.
+    pub async fn instances(
+        &self,
+        partition: PartitionId,
+        filter: InstancesFilter,
+        after: Option<InstanceId>,
+        limit: usize,
+    ) -> Result<InstancesPage, Unavailable> {
+        match self.question(partition, Question::Instances { filter, after, limit }).await? {
+            Answer::Instances(page) => Ok(page),
+            _ => Err(mismatch()),
+        }
+    }
+
+    /// A page of an instance's history beyond its first `after` events; `None`: no such instance.
+    pub async fn history(
+        &self,
+        instance: &InstanceId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Option<HistoryPage>, Unavailable> {
+        let question = Question::History { instance: instance.clone(), after, limit };
+        match self.question(instance.partition(self.partitions()), question).await? {
+            Answer::History(page) => Ok(page),
+            _ => Err(mismatch()),
+        }
+    }
+
+    /// Instances by status in one partition.
+    pub async fn counts(&self, partition: PartitionId) -> Result<Counts, Unavailable> {
+        match self.question(partition, Question::Counts).await? {
+            Answer::Counts(counts) => Ok(counts),
+            _ => Err(mismatch()),
+        }
+    }
+
+    /// Waits on an instance: register, read, then `changed`.
+    pub fn watch(&self, instance: &InstanceId) -> Watch {
+        self.links.watchers.watch(instance)
+    }
+
+    fn member(&self, partition: PartitionId) -> Result<&Member, Unavailable> {
+        let index = usize::try_from(partition.0).map_err(|_| Unavailable::NotLeading)?;
+        self.partitions.get(index).ok_or(Unavailable::NotLeading)
+    }
+
+    async fn question(&self, partition: PartitionId, question: Question) -> Result<Answer, Unavailable> {
+        let member = self.member(partition)?;
+        member.leads().await?;
+        self::question(&member.address, &self.admission, question).await
+    }
+}
+
+pub(super) async fn ask(
+    address: &Address,
+    admission: &Admission,
+    request: Request,
+) -> Result<Outcome, Unavailable> {
+    let admitted = admission.enter().ok_or(Unavailable::Overloaded)?;
+    let (waiting, answer) = Waiting::new(admitted);
+    address.ask(request, waiting);
+    // A runner that went away without an answer: the entry may be in the log or not.
+    answer.await.unwrap_or(Err(Unavailable::Unknown))
+}
+
+pub(super) async fn question(
+    address: &Address,
+    admission: &Admission,
+    question: Question,
+) -> Result<Answer, Unavailable> {
+    let admitted = admission.enter().ok_or(Unavailable::Overloaded)?;
+    let (waiting, answer) = Waiting::new(admitted);
+    address.question(question, waiting);
+    answer.await.unwrap_or(Err(Unavailable::NotLeading))
+}
+
+/// A question is answered in kind; anything else is a bug of the core.
+fn mismatch() -> Unavailable {
+    debug_assert!(false, "an answer of another kind than its question");
+    Unavailable::Halted("an answer of another kind than its question".to_owned())
+}

@@ -1,0 +1,236 @@
+//! Task hubs of this node: found, created, deleted, brought back, removed, as the catalog says.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+
+use bytes::Bytes;
+use engine::catalog::{self, HubView};
+use engine::id::PartitionId;
+
+use super::hub::{self, Hub};
+use super::{ADMITTED_MAX, Node, StartError};
+use crate::dispatch::{self, Dispatch, TokenKey};
+use crate::partition::machine::Machine;
+use crate::partition::mailbox::Admission;
+use crate::partition::messages::{Answer, Outcome, Question, Request, Unavailable};
+use crate::partition::outside::{Claimed, HubLinks};
+use crate::partition::runner::Peers;
+use crate::partition::watch::Watchers;
+
+/// The number of a hub's first signing key.
+const FIRST_KEY: u32 = 1;
+
+/// Why there is no such hub, or why it was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum HubError {
+    /// Never created, or removed for good.
+    #[error("task hub {0:?} does not exist")]
+    NotFound(String),
+    /// Deleted, and still there to be brought back.
+    #[error("task hub {0:?} is deleted; it can be brought back until it is removed")]
+    Deleted(String),
+    /// Exists already.
+    #[error("task hub {0:?} exists already")]
+    Exists(String),
+    /// Not deleted, but should be.
+    #[error("task hub {0:?} is not deleted; delete it before removing it for good")]
+    NotDeleted(String),
+    /// Not a name.
+    #[error("{0:?} is no name for a task hub: 1 to 64 letters, digits, '-' or '_', beginning with a letter")]
+    InvalidName(String),
+    /// A number of partitions that is not 1 to 1,024.
+    #[error("{0} partitions: a task hub has 1 to 1,024")]
+    InvalidPartitions(u32),
+    /// The catalog or a partition does not answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// A partition does not open.
+    #[error("open task hub: {0}")]
+    Open(String),
+}
+
+impl Node {
+    /// A hub by name; created on first use where the settings allow it.
+    pub async fn hub(&self, name: &str) -> Result<Arc<Hub>, HubError> {
+        if let Some(hub) = self.open_hub_named(name) {
+            return Ok(hub);
+        }
+        validate(name)?;
+        match self.hubs().await?.into_iter().find(|hub| hub.name == name) {
+            Some(view) if view.deleted.is_some() => Err(HubError::Deleted(name.to_owned())),
+            Some(view) => self.open_hub(&view).await,
+            None if self.config.hubs.create_on_use => {
+                match self.create_hub(name, self.config.hubs.partitions).await {
+                    // Somebody else used it first.
+                    Err(HubError::Exists(_)) => {
+                        self.open_hub_named(name).ok_or_else(|| HubError::NotFound(name.to_owned()))
+                    }
+                    created => created,
+                }
+            }
+            None => Err(HubError::NotFound(name.to_owned())),
+        }
+    }
+
+    /// Every hub the catalog knows, deleted ones included, by name.
+    pub async fn hubs(&self) -> Result<Vec<HubView>, Unavailable> {
+        self.catalog.leads().await?;
+        match hub::question(&self.catalog.address, &self.catalog_admission, Question::Hubs).await? {
+            Answer::Hubs(hubs) => Ok(hubs),
+            Answer::Instance(_)
+            | Answer::Instances(_)
+            | Answer::History(_)
+            | Answer::Counts(_)
+            | Answer::Meta(_) => Err(Unavailable::NotLeading),
+        }
+    }
+
+    /// The hubs that are open here, by name.
+    pub fn open_hub_list(&self) -> Vec<Arc<Hub>> {
+        self.hubs.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Creates a hub and opens it.
+    pub async fn create_hub(&self, name: &str, partitions: u32) -> Result<Arc<Hub>, HubError> {
+        validate(name)?;
+        if !(1..=1024).contains(&partitions) {
+            return Err(HubError::InvalidPartitions(partitions));
+        }
+        let mut key = [0; 32];
+        self.platform.entropy.fill(&mut key);
+        let command = catalog::Command::CreateHub(catalog::CreateHub {
+            name: name.to_owned(),
+            partitions,
+            key: Bytes::copy_from_slice(&key),
+        });
+        self.change_catalog(name, command).await?;
+        let view = self.hubs().await?.into_iter().find(|hub| hub.name == name);
+        let view = view.ok_or_else(|| HubError::NotFound(name.to_owned()))?;
+        self.open_hub(&view).await
+    }
+
+    /// Deletes a hub: its work stops, its name answers "deleted", it can be brought back.
+    pub async fn delete_hub(&self, name: &str) -> Result<(), HubError> {
+        let command = catalog::Command::DeleteHub(catalog::DeleteHub { name: name.to_owned() });
+        self.change_catalog(name, command).await?;
+        self.close_hub(name).await;
+        Ok(())
+    }
+
+    /// Brings a deleted hub back.
+    pub async fn undelete_hub(&self, name: &str) -> Result<Arc<Hub>, HubError> {
+        let command = catalog::Command::UndeleteHub(catalog::UndeleteHub { name: name.to_owned() });
+        self.change_catalog(name, command).await?;
+        self.hub(name).await
+    }
+
+    /// Removes a deleted hub for good.
+    pub async fn remove_hub(&self, name: &str) -> Result<(), HubError> {
+        let command = catalog::Command::RemoveHub(catalog::RemoveHub { name: name.to_owned() });
+        self.change_catalog(name, command).await
+    }
+
+    async fn change_catalog(&self, name: &str, command: catalog::Command) -> Result<(), HubError> {
+        self.catalog.leads().await?;
+        let request = Request::Catalog(command);
+        let name = name.to_owned();
+        match hub::ask(&self.catalog.address, &self.catalog_admission, request).await? {
+            Outcome::Catalog(catalog::Reply::Refused(refusal)) => Err(match refusal {
+                catalog::Refusal::NotFound => HubError::NotFound(name),
+                catalog::Refusal::Exists => HubError::Exists(name),
+                catalog::Refusal::Deleted => HubError::Deleted(name),
+                catalog::Refusal::NotDeleted => HubError::NotDeleted(name),
+                catalog::Refusal::Invalid => HubError::InvalidName(name),
+            }),
+            Outcome::Catalog(
+                catalog::Reply::Done(_) | catalog::Reply::Unchanged(_) | catalog::Reply::Removed(_),
+            )
+            | Outcome::Partition(_) => Ok(()),
+        }
+    }
+
+    pub(super) async fn open_hubs(&self) -> Result<(), StartError> {
+        for view in self.hubs().await.map_err(StartError::Catalog)? {
+            if view.deleted.is_none() {
+                self.open_hub(&view).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn open_hub_named(&self, name: &str) -> Option<Arc<Hub>> {
+        self.hubs.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    async fn open_hub(&self, view: &HubView) -> Result<Arc<Hub>, HubError> {
+        let _changing = self.changing_hubs.lock().await;
+        if let Some(hub) = self.open_hub_named(&view.name) {
+            return Ok(hub);
+        }
+        let closed = self.closed_hubs.lock().unwrap_or_else(PoisonError::into_inner).remove(&view.id);
+        let hub = match closed {
+            Some(hub) => {
+                hub.links.dispatch.reopen();
+                hub
+            }
+            None => tokio::task::block_in_place(|| self.bring_up(view))?,
+        };
+        for member in &hub.partitions {
+            member.leads().await?;
+        }
+        let mut open: std::sync::RwLockWriteGuard<'_, BTreeMap<String, Arc<Hub>>> =
+            self.hubs.write().unwrap_or_else(PoisonError::into_inner);
+        open.insert(view.name.clone(), Arc::clone(&hub));
+        Ok(hub)
+    }
+
+    fn bring_up(&self, view: &HubView) -> Result<Arc<Hub>, HubError> {
+        let mut key = [0; 32];
+        for (to, from) in key.iter_mut().zip(&view.key) {
+            *to = *from;
+        }
+        let peers = Arc::new(Peers::default());
+        let signing = TokenKey { id: FIRST_KEY, secret: key };
+        let options =
+            dispatch::Options { attempts_max: self.config.work.redeliveries_max, ..Default::default() };
+        let claims = Box::new(Claimed(Arc::clone(&peers)));
+        let links = Arc::new(HubLinks {
+            dispatch: Dispatch::new(view.id, signing, options, claims),
+            peers,
+            watchers: Watchers::default(),
+        });
+        let mut partitions = Vec::new();
+        for id in (0..view.partitions).map(PartitionId) {
+            let machine = Machine::Partition { id, of: view.partitions };
+            let member = self
+                .open_partition(view.id, machine, id, Some(Arc::clone(&links)))
+                .map_err(|halt| HubError::Open(format!("partition {id} of {:?}: {halt}", view.name)))?;
+            partitions.push(member);
+        }
+        links.peers.set(partitions.iter().map(|member| member.address.clone()).collect());
+        Ok(Arc::new(Hub {
+            id: view.id,
+            name: view.name.clone(),
+            key,
+            partitions,
+            links,
+            admission: Admission::new(ADMITTED_MAX),
+        }))
+    }
+
+    /// Nobody reaches the hub any more. Its partitions stay with their runners, so that bringing it
+    /// back needs nothing; without workers nothing is done, and after a restart they stay closed.
+    async fn close_hub(&self, name: &str) {
+        let _changing = self.changing_hubs.lock().await;
+        let hub = self.hubs.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        if let Some(hub) = hub {
+            hub.links.dispatch.close();
+            hub.links.watchers.changed_all();
+            self.closed_hubs.lock().unwrap_or_else(PoisonError::into_inner).insert(hub.id, hub);
+        }
+    }
+}
+
+fn validate(name: &str) -> Result<(), HubError> {
+    if catalog::is_hub_name(name) { Ok(()) } else { Err(HubError::InvalidName(name.to_owned())) }
+}

@@ -1,0 +1,315 @@
+//! One node: what starts what, in order, and how it ends.
+//!
+//! A node owns a data directory, one node log, a few runner threads, the catalog and the partitions
+//! of every task hub. [`hub`] is what clients and workers talk to, [`hubs`] creates, opens and
+//! deletes hubs, [`opening`] brings one partition up, [`log_writer`] and [`store_writer`] are the two
+//! threads that write. Not here: listeners (`ingress`).
+
+pub mod hub;
+mod hubs;
+pub mod log_writer;
+mod opening;
+pub mod store_writer;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use engine::id::HubId;
+use platform::clock::Clock;
+use platform::disk::Disk;
+use platform::entropy::Entropy;
+use storage::log::NodeLog;
+use storage::{GroupKey, GroupLog};
+use tokio::sync::{oneshot, watch};
+
+pub use self::hub::Hub;
+pub use self::hubs::HubError;
+use crate::config::Config;
+use crate::observe::metrics::Metrics;
+use crate::partition::core::Halt;
+use crate::partition::mailbox::{Admission, Mailbox};
+use crate::partition::messages::Unavailable;
+use crate::partition::runner::{Address, Delivery, Runner};
+
+/// The outside world of a node.
+#[derive(Debug, Clone)]
+pub struct Platform {
+    /// Files.
+    pub disk: Arc<dyn Disk>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Random bytes.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Platform {
+    /// The machine this runs on.
+    pub fn real() -> Self {
+        Self {
+            disk: Arc::new(platform::real::RealDisk),
+            clock: Arc::new(platform::real::RealClock::new()),
+            entropy: Arc::new(platform::real::RealEntropy),
+        }
+    }
+}
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory or the node log.
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
+    /// Acknowledged records of a group are damaged.
+    #[error(
+        "the node log is damaged: {} at {}: {}; records of group {group} may be lost; nothing was changed",
+        damage.file.display(), damage.offset, damage.why
+    )]
+    Damaged {
+        /// Whose records.
+        group: String,
+        /// Where.
+        damage: storage::Damage,
+    },
+    /// A task hub of the catalog does not open.
+    #[error(transparent)]
+    Hub(#[from] HubError),
+    /// A partition could not be opened.
+    #[error("open partition {partition} of hub {hub}: {halt}")]
+    Partition {
+        /// The hub's name, or `catalog`.
+        hub: String,
+        /// Which partition.
+        partition: u32,
+        /// Why.
+        halt: Halt,
+    },
+    /// The system did not give a thread or a directory.
+    #[error("{what}: {error}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The catalog did not answer.
+    #[error("read the catalog: {0}")]
+    Catalog(Unavailable),
+}
+
+/// Requests that may wait inside one hub or the catalog.
+const ADMITTED_MAX: usize = 65_536;
+
+/// How long a call waits for a partition to have a leader.
+pub(crate) const LEADER_WAIT: Duration = Duration::from_secs(15);
+
+/// See the file's header.
+#[derive(Debug)]
+pub struct Node {
+    config: Config,
+    platform: Platform,
+    metrics: Arc<Metrics>,
+    runners: Vec<Mailbox<Delivery>>,
+    log: Mailbox<log_writer::Job>,
+    stores: Mailbox<store_writer::Job>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    slots: AtomicU64,
+    /// What the node log held of groups that are not opened yet.
+    recovered: Mutex<BTreeMap<GroupKey, GroupLog>>,
+    catalog: Member,
+    catalog_admission: Admission,
+    hubs: RwLock<BTreeMap<String, Arc<Hub>>>,
+    /// Deleted while the node runs: out of reach, but their partitions are up.
+    closed_hubs: Mutex<BTreeMap<HubId, Arc<Hub>>>,
+    /// Held while a hub is being created, opened or removed.
+    changing_hubs: tokio::sync::Mutex<()>,
+    ready: watch::Sender<bool>,
+}
+
+/// A partition that runs here.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Where it is reached.
+    pub(crate) address: Address,
+    /// Whether it leads and has begun to.
+    pub(crate) leading: watch::Receiver<bool>,
+}
+
+impl Node {
+    /// Opens the data directory, brings up the catalog and every hub in it. Returns once all of
+    /// them lead, so that queries work.
+    pub async fn start(
+        config: Config,
+        platform: Platform,
+        metrics: Arc<Metrics>,
+    ) -> Result<Arc<Self>, StartError> {
+        let node =
+            tokio::task::spawn_blocking(move || Self::open(config, platform, metrics)).await.map_err(
+                |error| StartError::System { what: "open the node", error: std::io::Error::other(error) },
+            )??;
+        let node = Arc::new(node);
+        node.open_hubs().await?;
+        node.ready.send_replace(true);
+        Ok(node)
+    }
+
+    /// Whether queries work.
+    pub fn is_ready(&self) -> bool {
+        *self.ready.borrow()
+    }
+
+    /// Whether somebody waits for an answer of a partition.
+    pub fn busy(&self) -> bool {
+        self.open_hub_list().iter().any(|hub| hub.admission.inside() > 0)
+            || self.catalog_admission.inside() > 0
+    }
+
+    /// The settings it runs with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The outside world it runs in.
+    pub fn platform(&self) -> &Platform {
+        &self.platform
+    }
+
+    /// Its counters.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Stops everything: nothing acknowledged is lost, and the next start has nothing to replay.
+    pub async fn stop(&self) -> Result<(), storage::Error> {
+        self.ready.send_replace(false);
+        let mut hubs: Vec<Arc<Hub>> = {
+            let mut open = self.hubs.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *open).into_values().collect()
+        };
+        hubs.extend(
+            std::mem::take(&mut *self.closed_hubs.lock().unwrap_or_else(PoisonError::into_inner))
+                .into_values(),
+        );
+        for hub in &hubs {
+            for member in &hub.partitions {
+                release(&member.address).await;
+            }
+        }
+        release(&self.catalog.address).await;
+        self.stores.send(store_writer::Job::Stop);
+        let (done, closed) = mpsc::sync_channel(1);
+        self.log.send(log_writer::Job::Close { done });
+        self.runners.iter().for_each(|runner| runner.send(Delivery::Stop));
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let joined = tokio::task::spawn_blocking(move || {
+            for thread in threads {
+                if thread.join().is_err() {
+                    tracing::error!(code = "OL-0303", "a thread of the node panicked");
+                }
+            }
+            closed.recv().unwrap_or(Ok(()))
+        });
+        joined.await.unwrap_or(Ok(()))
+    }
+
+    fn open(config: Config, platform: Platform, metrics: Arc<Metrics>) -> Result<Self, StartError> {
+        let directory = config.node.data_dir.clone();
+        let system = |what| move |error| StartError::System { what, error };
+        platform.disk.create_dir_all(&directory).map_err(system("create the data directory"))?;
+        let options =
+            storage::log::Options { segment_bytes: config.storage.segment_bytes, ..Default::default() };
+        // The log locks its directory: a second process stops here, before it touches anything else.
+        let (log, recovered) = NodeLog::open(Arc::clone(&platform.disk), &directory.join("log"), options)?;
+        if let Some((group, damage)) = recovered.quarantined.iter().next() {
+            return Err(StartError::Damaged { group: group.to_string(), damage: damage.clone() });
+        }
+        let mut node = Self {
+            runners: Vec::new(),
+            log: Mailbox::default(),
+            stores: Mailbox::default(),
+            threads: Mutex::new(Vec::new()),
+            slots: AtomicU64::new(0),
+            recovered: Mutex::new(recovered.groups),
+            catalog: Member {
+                address: Address::new(Mailbox::default(), 0),
+                leading: watch::channel(false).1,
+            },
+            catalog_admission: Admission::new(ADMITTED_MAX),
+            hubs: RwLock::default(),
+            closed_hubs: Mutex::default(),
+            changing_hubs: tokio::sync::Mutex::new(()),
+            ready: watch::channel(false).0,
+            config,
+            platform,
+            metrics,
+        };
+        node.start_threads(log).map_err(system("start a thread"))?;
+        node.catalog = node.open_catalog()?;
+        Ok(node)
+    }
+
+    fn start_threads(&mut self, log: NodeLog) -> std::io::Result<()> {
+        let (log_jobs, store_jobs) = (self.log.clone(), self.stores.clone());
+        let metrics = Arc::clone(&self.metrics);
+        let mut threads = vec![
+            named("outlast-log").spawn(move || log_writer::run(log, &log_jobs, &metrics.log))?,
+            named("outlast-tables").spawn(move || store_writer::run(&store_jobs))?,
+        ];
+        for number in 0..self.runner_count() {
+            let mailbox = Mailbox::default();
+            let runner = Runner::new(mailbox.clone(), Arc::clone(&self.platform.clock));
+            threads.push(named(&format!("outlast-run-{number}")).spawn(move || runner.run())?);
+            self.runners.push(mailbox);
+        }
+        self.threads = Mutex::new(threads);
+        Ok(())
+    }
+
+    /// As many as were asked for; else one for every two cores, since logging, tables and the
+    /// network have threads of their own.
+    fn runner_count(&self) -> usize {
+        match self.config.runner.threads {
+            0 => std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)).min(8),
+            threads => threads,
+        }
+    }
+
+    /// The runner and slot for another partition.
+    fn next_address(&self) -> Address {
+        let slot = self.slots.fetch_add(1, Ordering::Relaxed) + 1;
+        let runners = u64::try_from(self.runners.len()).unwrap_or(1).max(1);
+        let runner = usize::try_from(slot % runners).unwrap_or(0);
+        Address::new(self.runners[runner].clone(), slot)
+    }
+
+    fn tables_dir(&self) -> PathBuf {
+        self.config.node.data_dir.join("tables")
+    }
+}
+
+async fn release(address: &Address) {
+    let (done, released) = oneshot::channel();
+    address.release(done);
+    if released.await.is_err() {
+        tracing::debug!("a runner ended before it released a partition");
+    }
+}
+
+fn named(name: &str) -> std::thread::Builder {
+    std::thread::Builder::new().name(name.to_owned()).stack_size(2 << 20)
+}
+
+impl Member {
+    /// Waits until this partition leads, at most [`LEADER_WAIT`].
+    pub(crate) async fn leads(&self) -> Result<(), Unavailable> {
+        let mut leading = self.leading.clone();
+        let led = tokio::time::timeout(LEADER_WAIT, leading.wait_for(|leads| *leads)).await;
+        match led {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Unavailable::NotLeading),
+        }
+    }
+}

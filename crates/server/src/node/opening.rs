@@ -1,0 +1,80 @@
+//! Brings up one replica of one partition: its log, its tables, its core, its place in a runner.
+
+use std::sync::{Arc, PoisonError};
+
+use engine::id::{HubId, Lineage, PartitionId};
+use replication::{Group, ReplicaId};
+use storage::GroupKey;
+use storage::tables::Tables;
+use tokio::sync::watch;
+
+use super::{Member, Node, StartError};
+use crate::partition::core::{Halt, Partition, Parts};
+use crate::partition::machine::Machine;
+use crate::partition::messages::Tuning;
+use crate::partition::outside::{HubLinks, Outside};
+
+/// The lineage of everything that never lost data.
+const FIRST_LINEAGE: Lineage = Lineage(1);
+/// The replica id of the first and only voter.
+const FIRST_REPLICA: ReplicaId = ReplicaId(1);
+
+impl Node {
+    pub(super) fn open_catalog(&self) -> Result<Member, StartError> {
+        self.open_partition(HubId(0), Machine::Catalog, PartitionId(0), None)
+            .map_err(|halt| StartError::Partition { hub: "catalog".to_owned(), partition: 0, halt })
+    }
+
+    /// Opens a partition and hands it to a runner; it leads a little later.
+    pub(super) fn open_partition(
+        &self,
+        hub: HubId,
+        machine: Machine,
+        partition: PartitionId,
+        links: Option<Arc<HubLinks>>,
+    ) -> Result<Member, Halt> {
+        let key = GroupKey {
+            partition: u64::from(hub.0) << 32 | u64::from(partition.0),
+            lineage: FIRST_LINEAGE.0,
+            replica: FIRST_REPLICA.0,
+        };
+        let path = self.tables_dir().join(format!("hub-{}-partition-{}.redb", hub.0, partition.0));
+        let options = storage::tables::Options {
+            cache_bytes: self.config.storage.tables_cache_bytes,
+            ..Default::default()
+        };
+        let tables = Arc::new(Tables::open(Arc::clone(&self.platform.disk), &path, options)?);
+        let recovered = self.recovered.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        let config = replication::Config::new(key, vec![FIRST_REPLICA]);
+        let group = Group::open(config, recovered, tables.applied()?.index)?;
+        let core =
+            Partition::open(Parts { machine, group, tables, lineage: FIRST_LINEAGE, tuning: self.tuning() })?;
+        let address = self.next_address();
+        let (leading, leads) = watch::channel(false);
+        let outside = Outside {
+            partition,
+            address: address.clone(),
+            hub: links,
+            log: self.log.clone(),
+            stores: self.stores.clone(),
+            metrics: Arc::clone(&self.metrics),
+            riding: Vec::new(),
+            riding_number: 0,
+            written: 0,
+            leading,
+        };
+        address.adopt(core, outside);
+        Ok(Member { address, leading: leads })
+    }
+
+    fn tuning(&self) -> Tuning {
+        let settings = &self.config.storage;
+        Tuning {
+            working_set_bytes: settings.working_set_bytes,
+            checkpoint_bytes: usize::try_from(settings.checkpoint_bytes).unwrap_or(usize::MAX),
+            checkpoint_age: settings.checkpoint_interval,
+            termination_wait: self.config.work.termination_wait,
+            ..Tuning::default()
+        }
+    }
+}

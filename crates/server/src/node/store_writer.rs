@@ -1,0 +1,54 @@
+//! The thread that writes checkpoints: one transaction of committed rows at a time, off the hot path.
+
+use std::sync::Arc;
+
+use storage::tables::{Batch, Durability, Tables};
+
+use crate::partition::mailbox::Mailbox;
+use crate::partition::messages::Event;
+use crate::partition::runner::Address;
+
+/// Something for the store thread.
+#[derive(Debug)]
+pub enum Job {
+    /// A checkpoint of one partition; its owner hears `Stored { upto }`.
+    Store {
+        /// Whom to tell.
+        owner: Address,
+        /// Where.
+        tables: Arc<Tables>,
+        /// What.
+        batch: Batch,
+        /// The last entry in it.
+        upto: u64,
+    },
+    /// End.
+    Stop,
+}
+
+/// Runs until told to stop.
+pub fn run(mailbox: &Mailbox<Job>) {
+    let mut jobs = Vec::new();
+    loop {
+        mailbox.receive(&mut jobs, None);
+        for job in jobs.drain(..) {
+            match job {
+                Job::Store { owner, tables, batch, upto } => {
+                    let event = match tables.store(batch, Durability::Checkpoint) {
+                        Ok(()) => Event::Stored { upto },
+                        Err(error @ storage::Error::Full { .. }) => {
+                            tracing::warn!(code = error.code(), %error, "a checkpoint waits for room on the disk");
+                            Event::StoreDeferred
+                        }
+                        Err(error) => {
+                            tracing::error!(code = error.code(), %error, "a checkpoint failed");
+                            Event::Failed { why: error.to_string() }
+                        }
+                    };
+                    owner.send(event);
+                }
+                Job::Stop => return,
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Reads of a partition: questions from outside, and work items for workers.
+//!
+//! Both look at proposed state. A question's answer is held until all it saw is committed; a turn
+//! may leave at once, because it has no outside effect, and an activity is only ever offered after
+//! its cause is committed.
+
+use std::sync::Arc;
+
+use engine::catalog;
+use engine::id::{Epoch, Lineage};
+use engine::partition::view;
+use engine::rows::{Needs, WorkingSet};
+use engine::time::Timestamp;
+use storage::tables::Tables;
+
+use super::core::{Halt, Partition};
+use super::loading;
+use super::messages::{Answer, Question};
+use crate::dispatch::{Item, Work};
+
+/// Hubs of one catalog that are listed: more than a node can run.
+const HUBS_MAX: usize = 4_096;
+
+impl Partition {
+    /// Where this partition's rows are kept.
+    pub fn tables(&self) -> Arc<Tables> {
+        Arc::clone(&self.tables)
+    }
+
+    /// Which history of the world this partition's log is.
+    pub fn lineage(&self) -> Lineage {
+        self.lineage
+    }
+
+    /// A work item as it stands now; `None` where there is nothing to do any more.
+    pub fn build(&mut self, work: &Work, now: Timestamp) -> Option<Item> {
+        let epoch = self.leads()?;
+        match self.build_item(work, epoch, now) {
+            Ok(item) => item,
+            Err(halt) => {
+                self.halted.get_or_insert(halt.to_string());
+                None
+            }
+        }
+    }
+
+    fn build_item(&mut self, work: &Work, epoch: Epoch, now: Timestamp) -> Result<Option<Item>, Halt> {
+        match work {
+            Work::Turn { instance } => {
+                let at = self.last_stamp().max(now);
+                let turn = self.see(|rows| view::turn(rows, instance, epoch, at))?;
+                Ok(turn.map(|turn| Item::Turn(turn, epoch)))
+            }
+            Work::Activity { key } => {
+                let task = self.see(|rows| view::activity(rows, key))?;
+                Ok(task.map(|task| Item::Activity(task, epoch)))
+            }
+        }
+    }
+
+    pub(super) fn answer(&mut self, question: &Question) -> Result<Answer, Halt> {
+        Ok(match question {
+            Question::Instance { instance, with_values } => {
+                Answer::Instance(self.see(|rows| view::instance(rows, instance, *with_values))?)
+            }
+            Question::Instances { filter, after, limit } => {
+                Answer::Instances(self.see(|rows| view::instances(rows, filter, after.as_ref(), *limit))?)
+            }
+            Question::History { instance, after, limit } => {
+                Answer::History(self.see(|rows| view::history(rows, instance, *after, *limit))?)
+            }
+            Question::Counts => Answer::Counts(self.see(view::counts)?),
+            Question::Meta => Answer::Meta(self.see(view::meta)?),
+            Question::Hubs => Answer::Hubs(self.see(|rows| catalog::list(rows, None, HUBS_MAX))?),
+        })
+    }
+
+    pub(super) fn load_meta(&mut self) -> Result<view::Meta, Halt> {
+        self.see(view::meta)
+    }
+
+    pub(super) fn load_now(&mut self, needs: &Needs) -> Result<(), Halt> {
+        loading::load(needs, &self.overlay, &self.tables, &mut self.rows)
+    }
+
+    /// Loads until a view has all it needs.
+    pub(super) fn see<T>(&mut self, view: impl Fn(&WorkingSet) -> Result<T, Needs>) -> Result<T, Halt> {
+        loop {
+            match view(&self.rows) {
+                Ok(seen) => return Ok(seen),
+                Err(needs) => self.load_now(&needs)?,
+            }
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Performs the effects of one partition: offers to workers, messages to its peers, wake-ups.
+//!
+//! Losing any of it is harmless: the engine derives it again from state, and a peer that hears
+//! nothing is sent the same again.
+
+use std::sync::Arc;
+
+use engine::id::PartitionId;
+use engine::partition::command::{AcknowledgeMessages, Command};
+use engine::time::Timestamp;
+use tokio::sync::watch;
+
+use super::core::Partition;
+use super::mailbox::Mailbox;
+use super::messages::{Event, LogOutput, Perform, Request, StoreOutput};
+use super::runner::{Address, Peers};
+use super::watch::Watchers;
+use crate::dispatch::{Claims, Dispatch, Grant, Offer, Work};
+use crate::node::{log_writer, store_writer};
+use crate::observe::metrics::Metrics;
+
+/// How dispatch reaches the partitions of its hub.
+#[derive(Debug)]
+pub struct Claimed(pub Arc<Peers>);
+
+impl Claims for Claimed {
+    fn claim(&self, partition: PartitionId, work: Work, grant: Grant) {
+        match self.0.get(partition) {
+            Some(address) => address.claim(work, grant),
+            None => grant.nothing(),
+        }
+    }
+
+    fn refill(&self, partition: PartitionId) {
+        if let Some(address) = self.0.get(partition) {
+            address.send(Event::Refill);
+        }
+    }
+}
+
+/// What the partitions of a task hub share; the catalog has none.
+#[derive(Debug)]
+pub struct HubLinks {
+    /// Who gets which work item.
+    pub dispatch: Dispatch,
+    /// The hub's partitions.
+    pub peers: Arc<Peers>,
+    /// Those who wait on instances.
+    pub watchers: Watchers,
+}
+
+/// See the file's header.
+#[derive(Debug)]
+pub struct Outside {
+    /// Which partition of the hub this is.
+    pub partition: PartitionId,
+    /// Where this partition is reached.
+    pub address: Address,
+    /// The hub's shared parts.
+    pub hub: Option<Arc<HubLinks>>,
+    /// The log thread.
+    pub log: Mailbox<log_writer::Job>,
+    /// The store thread.
+    pub stores: Mailbox<store_writer::Job>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Records nobody waits for, until one comes along that somebody does.
+    pub riding: Vec<storage::Record>,
+    /// The last output among `riding`, and the last one given to the log thread.
+    pub riding_number: u64,
+    /// See `riding_number`.
+    pub written: u64,
+    /// Whether this partition leads, for those who wait until it does.
+    pub leading: watch::Sender<bool>,
+}
+
+impl Outside {
+    /// Gives records to the log thread, or lets them ride until there is haste.
+    pub(super) fn write(&mut self, outputs: Vec<LogOutput>, flush: bool) {
+        let mut urgent = flush;
+        for output in outputs {
+            urgent |= output.urgent;
+            self.riding_number = output.number;
+            self.riding.extend(output.records);
+        }
+        if urgent && self.riding_number > self.written {
+            self.written = self.riding_number;
+            let records = std::mem::take(&mut self.riding);
+            let (owner, number) = (self.address.clone(), self.riding_number);
+            self.log.send(log_writer::Job::Append { owner, number, records });
+        }
+    }
+
+    pub(super) fn store(&self, partition: &Partition, store: StoreOutput) {
+        self.stores.send(store_writer::Job::Store {
+            owner: self.address.clone(),
+            tables: partition.tables(),
+            batch: store.batch,
+            upto: store.upto,
+        });
+    }
+
+    pub(super) fn perform(&self, partition: &mut Partition, perform: Perform, now: Timestamp) {
+        match perform {
+            Perform::Leading(_) => drop(self.leading.send_replace(true)),
+            Perform::LeadingEnded => drop(self.leading.send_replace(false)),
+            Perform::OfferTurn { .. }
+            | Perform::OfferActivity { .. }
+            | Perform::TurnEnded(..)
+            | Perform::ActivityEnded(..)
+            | Perform::Deliver { .. }
+            | Perform::Acknowledge { .. }
+            | Perform::InstanceChanged(_) => {}
+        }
+        let Some(hub) = &self.hub else { return };
+        match perform {
+            Perform::OfferTurn { instance, name, version } => {
+                let work = Work::Turn { instance };
+                self.offer(hub, partition, Offer { partition: self.partition, work, name, version }, now);
+            }
+            Perform::OfferActivity { activity, name, version } => {
+                let work = Work::Activity { key: activity };
+                self.offer(hub, partition, Offer { partition: self.partition, work, name, version }, now);
+            }
+            Perform::TurnEnded(instance, ended) => hub.dispatch.turn_ended(self.partition, &instance, ended),
+            Perform::ActivityEnded(activity, ended) => hub.dispatch.activity_ended(&activity, ended),
+            Perform::Deliver { to, messages } => {
+                self.tell(hub, to, Command::ReceiveMessages(messages));
+            }
+            Perform::Acknowledge { to, upto } => {
+                let lineage = partition.lineage().0;
+                let from = self.partition.0;
+                let acknowledged = AcknowledgeMessages { from, from_lineage: lineage, upto };
+                self.tell(hub, to, Command::AcknowledgeMessages(acknowledged));
+            }
+            Perform::InstanceChanged(instance) => hub.watchers.changed(&instance),
+            Perform::Leading(_) => hub.watchers.changed_all(),
+            Perform::LeadingEnded => hub.dispatch.reset(self.partition),
+        }
+    }
+
+    fn offer(&self, hub: &HubLinks, partition: &mut Partition, offer: Offer, now: Timestamp) {
+        let work = offer.work.clone();
+        if let Some(grant) = hub.dispatch.offer(offer) {
+            self.hand_out(partition, &work, grant, now);
+        }
+    }
+
+    /// Builds a work item for a worker that is free; nothing, if it is no longer wanted. One that no
+    /// worker can take is marked as stuck.
+    pub(super) fn hand_out(&self, partition: &mut Partition, work: &Work, grant: Grant, now: Timestamp) {
+        match partition.build(work, now) {
+            Some(item) => {
+                if let Some(stuck) = grant.deliver(item) {
+                    let request = Request::Partition(Command::MarkStuck(stuck));
+                    self.address.send(Event::Asked { request, ticket: None });
+                }
+            }
+            None => grant.nothing(),
+        }
+    }
+
+    fn tell(&self, hub: &HubLinks, to: PartitionId, command: Command) {
+        if let Some(peer) = hub.peers.get(to) {
+            peer.send(Event::Asked { request: Request::Partition(command), ticket: None });
+        }
+    }
+
+    pub(super) fn halted(&self, why: &str) {
+        tracing::error!(code = "OL-0301", partition = self.partition.0, why, "a partition has halted");
+        self.metrics.partitions.halted.inc();
+    }
+}
