@@ -9,7 +9,7 @@ use crate::commands::{completions, config, demo, dev, doctor, explain, hub, inst
 
 /// Durable orchestrations that outlast machines, racks and regions.
 #[derive(Debug, Parser)]
-#[command(name = "outlast", version, about, max_term_width = 100)]
+#[command(name = "outlast", version, about)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,

@@ -1,4 +1,6 @@
 //! `outlast completions SHELL`: a script that completes this command line.
+//!
+//! Made from the very definitions that parse it, so the two cannot disagree.
 
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;

@@ -1,4 +1,6 @@
-//! `outlast explain CODE`: what a code means and what to do. Works without a server.
+//! `outlast explain CODE`: what a code means and what to do.
+//!
+//! Works without a server, because a server that does not start is when it is needed.
 
 use clap::Args;
 use serde_json::{Value, json};

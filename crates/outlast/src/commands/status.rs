@@ -1,4 +1,6 @@
 //! `outlast status`: one screen that says how the server is.
+//!
+//! Exit code 6 if it does not answer or is not ready, so that a script can ask with it.
 
 use clap::Args;
 use serde_json::Value;

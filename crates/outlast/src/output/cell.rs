@@ -1,4 +1,6 @@
 //! Makes values readable: one line, no control characters, times as ages or as they are.
+//!
+//! Names and values are callers' text; nothing of it may steer a terminal.
 
 use serde_json::Value;
 

@@ -1,4 +1,6 @@
-//! Lays out tables without lines: columns two spaces apart, nothing cut, nothing at the end of a line.
+//! Lays out tables: columns two spaces apart, no lines, nothing cut, nothing at the end of a line.
+//!
+//! The same on a terminal and off it, so that what one sees is what `grep` and `awk` see.
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
