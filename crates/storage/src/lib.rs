@@ -13,9 +13,11 @@ pub mod error;
 mod format;
 pub mod log;
 pub mod mutants;
+pub mod scrub;
 pub mod tables;
 pub mod testing;
 
 pub use error::Error;
 pub use log::{Damage, GroupKey, GroupLog, NodeLog, Record, Recovered, Roster, TailReport, Usage};
-pub use tables::{Applied, Batch, Durability, ScrubReport, Tables};
+pub use scrub::ScrubReport;
+pub use tables::{Applied, Batch, Durability, Tables};

@@ -22,6 +22,7 @@ use super::types::{GroupKey, Options, Record, Recovered, Usage};
 use crate::error::Error;
 use crate::format::v1::{self, Append, Closed, Fact, HEADER_LEN, Header, Place, frame_len};
 use crate::mutants;
+use crate::scrub::ScrubReport;
 
 /// The log of one node. Invariant: after a failed write or sync it accepts nothing for ever.
 pub struct NodeLog {
@@ -143,6 +144,11 @@ impl NodeLog {
         let closed = Closed { sequence: self.sequence, crc: self.crc };
         let path = survey::closed_path(&self.dir);
         open::replace(&*self.disk, &self.dir, &path, &survey::closing_record(&closed))
+    }
+
+    /// Reads all segments and reports what is damaged.
+    pub fn scrub(&self) -> Result<ScrubReport, Error> {
+        survey::report(&*self.disk, &self.dir)
     }
 
     /// Counters since opening.

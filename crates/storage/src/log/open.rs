@@ -97,13 +97,8 @@ fn replay(disk: &dyn Disk, dir: &Path, found: &Survey) -> Result<(Outcome, Vec<D
                 let Some(first) = frames.first() else { continue };
                 replay.take(&append, first.header.sequence, first.ordinal);
             }
-            Step::Lost { from, to, ordinal, offset, row } => {
-                let place = Damage {
-                    file: segment::path(dir, *ordinal),
-                    offset: u64::try_from(*offset).unwrap_or(u64::MAX),
-                    sequence: *from,
-                    why: format!("frames {from} to {} are lost: {}", to - 1, row.why()),
-                };
+            Step::Lost { from, .. } => {
+                let Some(place) = step.damage(dir) else { continue };
                 replay.lose(*from, &place);
                 damage.push(place);
             }

@@ -255,3 +255,105 @@ impl Walk {
         Reading { steps: self.steps, end, last_sequence: self.sequence, last_crc, watermark: known }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::v1;
+
+    /// A frame of segment 1: its sequence, watermark, and whether it is first and last of its append.
+    fn frame(sequence: u64, watermark: u64, place: &str) -> Found {
+        let place = match place {
+            "whole" => v1::Place::of(0, 1),
+            "first" => v1::Place::of(0, 2),
+            "last" => v1::Place::of(1, 2),
+            other => panic!("{other} is no place"),
+        };
+        let crc = |sequence| u32::try_from(sequence * 1000).unwrap();
+        let header = v1::Header {
+            place,
+            length: 0,
+            chain: crc(sequence - 1),
+            generation: 1,
+            sequence,
+            watermark,
+            crc: crc(sequence),
+        };
+        Found { header, ordinal: 1, offset: usize::try_from(sequence - 1).unwrap() * v1::HEADER_LEN }
+    }
+
+    /// What is believed and lost, as in "1 2 !3-4 5", and the row at the end.
+    fn check(frames: &[Found], closed: u64) -> (String, Row) {
+        let reading = read(frames, 1, closed);
+        let step = |step: &Step| match step {
+            Step::Append(frames) => {
+                frames.iter().map(|frame| frame.header.sequence.to_string()).collect::<Vec<_>>().join("+")
+            }
+            Step::Lost { from, to, .. } => format!("!{from}-{}", to - 1),
+        };
+        (reading.steps.iter().map(step).collect::<Vec<_>>().join(" "), reading.end)
+    }
+
+    #[test]
+    fn clean_end() {
+        let frames = [frame(1, 0, "whole"), frame(2, 1, "first"), frame(3, 1, "last")];
+        assert_eq!(check(&frames, 0), ("1 2+3".to_owned(), Row::CleanEnd));
+        assert_eq!(check(&frames, 3), ("1 2+3".to_owned(), Row::CleanEnd));
+        assert_eq!(check(&[], 0), (String::new(), Row::CleanEnd));
+    }
+
+    #[test]
+    fn torn_tail() {
+        // 2 is gone, and 3 does not know it to be durable.
+        let frames = [frame(1, 0, "whole"), frame(3, 1, "whole")];
+        assert_eq!(check(&frames, 0), ("1".to_owned(), Row::TornTail));
+        assert_eq!(check(&frames, 1), ("1".to_owned(), Row::TornTail));
+    }
+
+    #[test]
+    fn unfinished_append() {
+        assert_eq!(
+            check(&[frame(1, 0, "whole"), frame(2, 1, "first")], 0),
+            ("1".to_owned(), Row::UnfinishedAppend)
+        );
+    }
+
+    #[test]
+    fn covered_by_later_frame() {
+        let frames = [frame(1, 0, "whole"), frame(3, 2, "whole"), frame(4, 2, "whole")];
+        assert_eq!(check(&frames, 0), ("1 !2-2 3 4".to_owned(), Row::CleanEnd));
+        // Half an append is lost: the other half is not believed.
+        let frames = [frame(1, 0, "whole"), frame(3, 1, "last"), frame(4, 3, "whole")];
+        assert_eq!(check(&frames, 0), ("1 !2-3 4".to_owned(), Row::CleanEnd));
+        let frames = [frame(1, 0, "whole"), frame(2, 1, "first"), frame(4, 3, "whole")];
+        assert_eq!(check(&frames, 0), ("1 !2-3 4".to_owned(), Row::CleanEnd));
+    }
+
+    #[test]
+    fn covered_by_closing() {
+        let frames = [frame(1, 0, "whole"), frame(2, 1, "first")];
+        assert_eq!(check(&frames, 3), ("1 !2-3".to_owned(), Row::CoveredByClosing));
+        assert_eq!(check(&[], 3), ("!1-3".to_owned(), Row::CoveredByClosing));
+    }
+
+    #[test]
+    fn a_leftover_of_an_earlier_tail_is_not_replayed() {
+        // The log ended before 3 once, was cut off, and went on with another 3.
+        let mut leftover = frame(4, 2, "whole");
+        leftover.header.chain = 77;
+        let frames = [frame(1, 0, "whole"), frame(2, 1, "whole"), frame(3, 2, "whole"), leftover];
+        assert_eq!(check(&frames, 0), ("1 2 3".to_owned(), Row::TornTail));
+    }
+
+    #[test]
+    fn every_combination_of_facts_has_one_row() {
+        for (watermark, closed) in [(0, 0), (4, 0), (5, 0), (0, 4), (0, 5), (5, 5), (9, 9)] {
+            for place in [Place::InAppend, Place::BeforeFrames, Place::AtEnd] {
+                let covered = watermark >= 5 || closed >= 5;
+                let row = decide(&Evidence { expected: 5, watermark, closed, place });
+                assert_eq!(row.verdict() == Verdict::Quarantine, covered, "{watermark} {closed} {place:?}");
+                assert_eq!(row.verdict() == Verdict::Continue, !covered && place == Place::AtEnd);
+            }
+        }
+    }
+}

@@ -9,12 +9,15 @@ use std::path::{Path, PathBuf};
 use platform::{Disk, Mode};
 use prost::Message as _;
 
-use super::recovery::{self, Reading, Whole};
+use super::open::len_u64;
+use super::recovery::{self, Reading, Step, Whole};
 use super::scan::{Found, scan};
 use super::segment::{self, Segment};
+use super::types::Damage;
 use crate::error::Error;
 use crate::format::v1::{Append, Closed, HEADER_LEN, Header, Place};
 use crate::format::{VERSION, v1};
+use crate::scrub::ScrubReport;
 
 /// What is in the directory.
 pub(super) struct Survey {
@@ -98,6 +101,38 @@ pub(super) fn survey(disk: &dyn Disk, dir: &Path) -> Result<Survey, Error> {
     let oldest = ordinals.first().copied().unwrap_or(1);
     let reading = recovery::read(&frames, oldest, closed.sequence);
     Ok(Survey { ordinals, strays, frames, closed, reading })
+}
+
+/// Reads everything and says which frames are damaged.
+pub(crate) fn report(disk: &dyn Disk, dir: &Path) -> Result<ScrubReport, Error> {
+    check_format(disk, dir)?;
+    let found = survey(disk, dir)?;
+    let mut report = ScrubReport::default();
+    for step in &found.reading.steps {
+        match step {
+            Step::Append(frames) => {
+                report.items += len_u64(frames.len());
+                report.bytes += frames.iter().map(|frame| len_u64(frame.end() - frame.offset)).sum::<u64>();
+            }
+            Step::Lost { .. } => report.damage.extend(step.damage(dir).map(|damage| damage.to_string())),
+        }
+    }
+    Ok(report)
+}
+
+impl Step {
+    /// The place of a loss, for people.
+    pub(super) fn damage(&self, dir: &Path) -> Option<Damage> {
+        match self {
+            Self::Append(_) => None,
+            Self::Lost { from, to, ordinal, offset, row } => Some(Damage {
+                file: segment::path(dir, *ordinal),
+                offset: len_u64(*offset),
+                sequence: *from,
+                why: format!("frames {from} to {} are lost: {}", to - 1, row.why()),
+            }),
+        }
+    }
 }
 
 /// The bytes of one segment, kept while its appends are read.

@@ -120,6 +120,12 @@ pub struct Damage {
     pub why: String,
 }
 
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}: {}", self.file.display(), self.offset, self.why)
+    }
+}
+
 /// What was found at the end of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TailReport {

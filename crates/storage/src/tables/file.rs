@@ -16,10 +16,11 @@ use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition}
 
 use super::backend::Backend;
 use super::row::{self, Facts};
-use super::{Applied, Batch, Durability, Options, ScrubReport};
+use super::{Applied, Batch, Durability, Options};
 use crate::directory;
 use crate::error::Error;
 use crate::mutants;
+use crate::scrub::ScrubReport;
 
 const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
 const FACTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("facts");

@@ -56,14 +56,3 @@ pub enum Durability {
     /// Before the call returns, together with everything buffered before.
     Checkpoint,
 }
-
-/// What reading everything found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ScrubReport {
-    /// Rows or frames that were read.
-    pub items: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Each damaged place, in words, with file and position or key.
-    pub damage: Vec<String>,
-}

@@ -3,7 +3,10 @@
 //!
 //! Not here: the unit tests, which stand beside the code.
 
+#![expect(clippy::unwrap_used, reason = "tests: a failure is a failed test")]
+
 mod contract;
 mod log_crash;
 mod log_fault;
 mod log_rot;
+mod tables_rot;
