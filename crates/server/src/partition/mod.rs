@@ -21,4 +21,6 @@ pub mod overlay;
 mod proposing;
 pub mod runner;
 mod storing;
+#[cfg(test)]
+mod tests;
 pub mod watch;

@@ -1,0 +1,215 @@
+//! One partition on a simulated disk, with a log thread and a store thread that are just loops.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::event::{Action, ActionKind, CompleteOrchestration, ScheduleTask};
+use engine::id::{InstanceId, Lineage, PartitionId};
+use engine::partition::StatusName;
+use engine::partition::command::{
+    Command, CompleteActivity, CompleteOrchestrationTurn, StartOrchestration, TokenEpoch,
+};
+use engine::partition::effect::Reply;
+use engine::time::Timestamp;
+use platform::fault::SimDisk;
+use replication::{Group, ReplicaId};
+use storage::{Durability, GroupKey, NodeLog, Tables};
+
+use super::core::{Partition, Parts};
+use super::machine::Machine;
+use super::messages::{Answer, Event, Outcome, Outputs, Perform, Question, Request, Settled, Ticket, Tuning};
+use crate::dispatch::{Item, Work};
+
+const KEY: GroupKey = GroupKey { partition: 1 << 32, lineage: 1, replica: 1 };
+
+struct Solo {
+    partition: Partition,
+    tables: Arc<Tables>,
+    log: NodeLog,
+    now: Timestamp,
+    performed: Vec<Perform>,
+    settled: Vec<Settled>,
+}
+
+impl Solo {
+    fn start(disk: &Arc<SimDisk>) -> Self {
+        let disk: Arc<dyn platform::Disk> = Arc::clone(disk) as Arc<dyn platform::Disk>;
+        disk.create_dir_all(Path::new("/data")).expect("a directory");
+        let (log, mut recovered) =
+            NodeLog::open(Arc::clone(&disk), Path::new("/data/log"), storage::log::Options::small())
+                .expect("a log");
+        let tables = Arc::new(
+            Tables::open(disk, Path::new("/data/p.redb"), storage::tables::Options::default())
+                .expect("tables"),
+        );
+        let config = replication::Config::new(KEY, vec![ReplicaId(1)]);
+        let applied = tables.applied().expect("a position").index;
+        let group = Group::open(config, recovered.groups.remove(&KEY), applied).expect("a group");
+        let machine = Machine::Partition { id: PartitionId(0), of: 1 };
+        let tuning = Tuning { checkpoint_age: Duration::from_secs(1), ..Tuning::default() };
+        let parts = Parts { machine, group, tables: Arc::clone(&tables), lineage: Lineage(1), tuning };
+        let partition = Partition::open(parts).expect("a partition");
+        let now = Timestamp::new(1_700_000_000, 0);
+        let mut solo = Self { partition, tables, log, now, performed: Vec::new(), settled: Vec::new() };
+        solo.feed(Event::Woke);
+        solo
+    }
+
+    /// Feeds an event and everything that follows from it, until the partition is quiet.
+    fn feed(&mut self, event: Event) {
+        let mut events = vec![event];
+        while !events.is_empty() {
+            let mut outputs = Outputs::default();
+            for event in events.drain(..) {
+                self.partition.step(event, self.now, &mut outputs);
+            }
+            self.partition.settle(self.now, &mut outputs);
+            assert_eq!(outputs.halted, None);
+            for output in outputs.log {
+                if !output.records.is_empty() {
+                    self.log.append(&output.records).expect("room");
+                    self.log.sync().expect("a healthy disk");
+                }
+                events.push(Event::Persisted { number: output.number });
+            }
+            if let Some(store) = outputs.store {
+                self.tables.store(store.batch, Durability::Checkpoint).expect("a healthy disk");
+                events.push(Event::Stored { upto: store.upto });
+            }
+            self.performed.extend(outputs.perform);
+            self.settled.extend(outputs.settled.into_iter().map(|(_, settled)| settled));
+            if outputs.wake_at.is_some_and(|at| at <= self.now) {
+                events.push(Event::Woke);
+            }
+        }
+    }
+
+    fn ask(&mut self, command: Command) -> Reply {
+        self.settled.clear();
+        self.feed(Event::Asked { request: Request::Partition(command), ticket: Some(Ticket(1)) });
+        match self.settled.pop() {
+            Some(Settled::Reply(Ok(Outcome::Partition(reply)))) => reply,
+            other => panic!("no reply but {other:?}"),
+        }
+    }
+
+    fn start_order(&mut self) {
+        let started = self.ask(Command::StartOrchestration(StartOrchestration {
+            instance: "order-1".to_owned(),
+            execution: "e".repeat(32),
+            name: "order".to_owned(),
+            ..Default::default()
+        }));
+        assert!(matches!(started, Reply::Started { .. }), "{started:?}");
+    }
+
+    fn complete_turn(&mut self, actions: Vec<Action>) -> Reply {
+        let work = Work::Turn { instance: order() };
+        let Some(Item::Turn(turn, epoch)) = self.partition.build(&work, self.now) else {
+            panic!("there is no turn to do")
+        };
+        self.ask(Command::CompleteOrchestrationTurn(CompleteOrchestrationTurn {
+            instance: "order-1".to_owned(),
+            execution: turn.execution,
+            epoch: TokenEpoch { lineage: epoch.lineage.0, lease: epoch.lease.0, term: epoch.term },
+            turn: turn.turn,
+            started_at: turn.started_at.into(),
+            delivered: turn.delivered,
+            actions,
+            ..Default::default()
+        }))
+    }
+
+    fn status(&mut self) -> Option<StatusName> {
+        self.settled.clear();
+        let question = Question::Instance { instance: order(), with_values: true };
+        self.feed(Event::Questioned { question, ticket: Ticket(1) });
+        match self.settled.pop() {
+            Some(Settled::Answer(Ok(Answer::Instance(found)))) => found.map(|found| found.status),
+            other => panic!("no answer but {other:?}"),
+        }
+    }
+}
+
+fn order() -> InstanceId {
+    InstanceId::parse("order-1").expect("an id")
+}
+
+fn action(id: i32, kind: ActionKind) -> Action {
+    Action { id, kind: Some(kind) }
+}
+
+fn charge() -> Action {
+    action(1, ActionKind::ScheduleTask(ScheduleTask { name: "charge".to_owned(), ..Default::default() }))
+}
+
+fn done() -> Action {
+    let completed =
+        CompleteOrchestration { orchestration_status: 1, result: Some("1".to_owned()), ..Default::default() };
+    action(2, ActionKind::CompleteOrchestration(completed))
+}
+
+#[test]
+fn an_orchestration_with_an_activity_completes_across_two_restarts() {
+    let disk = Arc::new(SimDisk::new(7));
+    let mut solo = Solo::start(&disk);
+    assert!(solo.performed.iter().any(|perform| matches!(perform, Perform::Leading(_))));
+    solo.start_order();
+    assert!(solo.performed.iter().any(|perform| matches!(perform, Perform::OfferTurn { .. })));
+    drop(solo);
+
+    let mut solo = Solo::start(&disk);
+    assert!(solo.performed.iter().any(|perform| matches!(perform, Perform::OfferTurn { .. })));
+    assert_eq!(solo.complete_turn(vec![charge()]), Reply::Done);
+    solo.now = solo.now.plus(Duration::from_secs(2));
+    solo.feed(Event::Woke);
+    drop(solo);
+
+    let mut solo = Solo::start(&disk);
+    let offered = solo.performed.iter().find_map(|perform| match perform {
+        Perform::OfferActivity { activity, .. } => Some(activity.clone()),
+        _ => None,
+    });
+    let key = offered.expect("the open activity is offered again");
+    let Some(Item::Activity(task, epoch)) =
+        solo.partition.build(&Work::Activity { key: key.clone() }, solo.now)
+    else {
+        panic!("the activity is gone")
+    };
+    let completed = solo.ask(Command::CompleteActivity(CompleteActivity {
+        activity: key,
+        epoch: TokenEpoch { lineage: epoch.lineage.0, lease: epoch.lease.0, term: epoch.term },
+        execution: task.execution,
+        task: task.task,
+        result: Some("\"paid\"".to_owned()),
+        failure: None,
+    }));
+    assert_eq!(completed, Reply::Done);
+    assert_eq!(solo.complete_turn(vec![done()]), Reply::Done);
+    assert_eq!(solo.status(), Some(StatusName::Completed));
+}
+
+#[test]
+fn a_command_is_not_answered_before_it_is_durable() {
+    let disk = Arc::new(SimDisk::new(7));
+    let mut solo = Solo::start(&disk);
+    let mut outputs = Outputs::default();
+    let start = Command::StartOrchestration(StartOrchestration {
+        instance: "order-1".to_owned(),
+        execution: "e".repeat(32),
+        name: "order".to_owned(),
+        ..Default::default()
+    });
+    let request = Request::Partition(start);
+    solo.partition.step(Event::Asked { request, ticket: Some(Ticket(9)) }, solo.now, &mut outputs);
+    let question = Question::Instance { instance: order(), with_values: false };
+    solo.partition.step(Event::Questioned { question, ticket: Ticket(10) }, solo.now, &mut outputs);
+    solo.partition.settle(solo.now, &mut outputs);
+    assert!(outputs.settled.is_empty(), "neither the start nor a read of it may be answered yet");
+    assert!(outputs.perform.iter().any(|perform| matches!(perform, Perform::OfferTurn { .. })));
+    let number = outputs.log.last().expect("records to write").number;
+    let mut later = Outputs::default();
+    solo.partition.step(Event::Persisted { number }, solo.now, &mut later);
+    assert_eq!(later.settled.len(), 2);
+}
