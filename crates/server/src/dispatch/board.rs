@@ -216,11 +216,9 @@ impl Board {
             self.lanes.withdraw(lane, |item| gone.contains_key(&item));
         }
         for id in gone.keys() {
-            if let Some(item) = self.items.get_mut(id) {
-                if item.state == State::Waiting {
-                    // Already withdrawn, with all others of its lane at once.
-                    item.state = State::Building { hand_out: HandOutId(0) };
-                }
+            // Already withdrawn, with all others of its lane at once.
+            if let Some(item) = self.items.get_mut(id).filter(|item| item.state == State::Waiting) {
+                item.state = State::Building { hand_out: HandOutId(0) };
             }
             self.remove(*id);
         }
@@ -339,10 +337,10 @@ impl Board {
     }
 
     fn refill(&mut self) {
-        if self.items.len() <= self.options.items_max / 2 {
-            if let Some(partition) = self.overflowed.pop_first() {
-                self.actions.push(Action::Refill(partition));
-            }
+        if self.items.len() <= self.options.items_max / 2
+            && let Some(partition) = self.overflowed.pop_first()
+        {
+            self.actions.push(Action::Refill(partition));
         }
     }
 

@@ -504,7 +504,7 @@ fn random_walk(seed: u64) {
         match dice.roll(10) {
             0..4 => {
                 open.insert(work.clone());
-                table.board.offer(named(work, if number % 3 == 0 { "x" } else { "y" }, ""));
+                table.board.offer(named(work, if number.is_multiple_of(3) { "x" } else { "y" }, ""));
             }
             4 if workers.len() < 4 => {
                 let turns = only(Kind::Turn, &[("x", &[]), ("y", &[])]);

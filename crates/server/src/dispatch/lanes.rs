@@ -109,10 +109,10 @@ impl Lanes {
     pub(super) fn leave_lane(&mut self, id: LaneId) {
         let Some(lane) = self.lanes.get_mut(&id) else { return };
         lane.members -= 1;
-        if lane.members == 0 {
-            if let Some(lane) = self.lanes.remove(&id) {
-                self.lane_ids.remove(&lane.key);
-            }
+        if lane.members == 0
+            && let Some(lane) = self.lanes.remove(&id)
+        {
+            self.lane_ids.remove(&lane.key);
         }
     }
 

@@ -294,6 +294,7 @@ impl Grant {
     /// Sends the work to the worker. `Some`: this item can be handed to nobody, because it is too
     /// large or failed too often; it was not sent, and the partition proposes this instead.
     #[must_use = "an item that is not handed out must be marked as stuck"]
+    #[expect(clippy::needless_pass_by_value, reason = "an item is delivered once, and is of no use after")]
     pub fn deliver(mut self, item: Item) -> Option<MarkStuck> {
         self.open = false;
         let shell = &self.dispatch.0;

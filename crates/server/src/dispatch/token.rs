@@ -244,10 +244,14 @@ fn same(left: &[u8; MAC_BYTES], right: &[u8; MAC_BYTES]) -> bool {
 /// A number in base 128, least significant group first.
 fn put(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
-        out.push((number & 0x7f) as u8 | 0x80);
+        out.push(low_bits(number) | 0x80);
         number >>= 7;
     }
-    out.push(number as u8);
+    out.push(low_bits(number));
+}
+
+fn low_bits(number: u64) -> u8 {
+    u8::try_from(number & 0x7f).expect("seven bits fit eight")
 }
 
 fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {

@@ -51,13 +51,13 @@ pub enum Item {
 pub enum Past {
     /// Always in the work item.
     Inline,
-    /// A past of more than [`STREAMED_PAST_BYTES_MIN`] bytes is left out: the worker reads it itself.
+    /// A past of more than 1 MiB is left out: the worker reads it itself.
     Streamed,
 }
 
 /// A shorter past is in the work item even of workers that can read it themselves: one message is
 /// cheaper than a call.
-pub const STREAMED_PAST_BYTES_MIN: usize = 1 << 20;
+const STREAMED_PAST_BYTES_MIN: usize = 1 << 20;
 
 /// How much was encoded and how much was copied as it is stored, since the process began.
 #[derive(Debug, Default)]

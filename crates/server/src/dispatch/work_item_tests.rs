@@ -27,7 +27,7 @@ fn stored(events: &[HistoryEvent]) -> Bytes {
     chunk.freeze()
 }
 
-fn turn(past: Vec<Bytes>, new: Vec<HistoryEvent>) -> Item {
+fn turn(past: Vec<Bytes>, new: &[HistoryEvent]) -> Item {
     let turn = view::Turn {
         instance: InstanceId::parse("order-1").expect("an id"),
         execution: "e1".into(),
@@ -57,7 +57,7 @@ fn a_turn_is_spliced_from_stored_chunks_and_new_events() {
     let past = vec![stored(&[raised("a", "1"), raised("b", "")]), stored(&[raised("c", "3")])];
     let spliced: usize = past.iter().map(Bytes::len).sum();
     let new = vec![event(EventKind::OrchestratorStarted(OrchestratorStarted {})), raised("d", "4")];
-    let item = decode(&turn(past, new.clone()), &counts);
+    let item = decode(&turn(past, &new), &counts);
     assert_eq!(item.completion_token, "the-token");
     let Some(wire::work_item::Request::OrchestratorRequest(request)) = item.request else {
         panic!("not a turn: {item:?}");
@@ -75,7 +75,7 @@ fn a_turn_is_spliced_from_stored_chunks_and_new_events() {
 
 #[test]
 fn entity_parameters_are_always_there_with_a_window_of_zero() {
-    let item = decode(&turn(Vec::new(), vec![raised("a", "1")]), &Counts::default());
+    let item = decode(&turn(Vec::new(), &[raised("a", "1")]), &Counts::default());
     let Some(wire::work_item::Request::OrchestratorRequest(request)) = item.request else {
         panic!("not a turn: {item:?}");
     };
@@ -88,8 +88,7 @@ fn a_long_past_is_left_to_workers_that_read_it_themselves() {
     let large = raised("a", &"x".repeat(1 << 20));
     let new = vec![raised("b", "1")];
     for (past, streamed) in [(stored(&[large]), true), (stored(&[raised("a", "1")]), false)] {
-        let Encoded::Bytes(bytes) =
-            turn(vec![past], new.clone()).encode("t", Past::Streamed, &Counts::default())
+        let Encoded::Bytes(bytes) = turn(vec![past], &new).encode("t", Past::Streamed, &Counts::default())
         else {
             panic!("it is small enough")
         };
@@ -139,7 +138,7 @@ fn an_activity_keeps_absent_and_empty_values_apart() {
 fn a_turn_larger_than_workers_accept_is_not_sent() {
     let large = raised("a", &"x".repeat(1 << 20));
     let past = (0..4).map(|_| stored(std::slice::from_ref(&large))).collect();
-    let item = turn(past, vec![raised("b", "1")]);
+    let item = turn(past, &[raised("b", "1")]);
     let Encoded::TooLarge { bytes } = item.encode("t", Past::Inline, &Counts::default()) else {
         panic!("it was encoded");
     };
@@ -157,7 +156,7 @@ fn a_token_names_the_work_it_was_made_for() {
         work: std::sync::Arc::new(work),
         attempt: 3,
     };
-    for item in [turn(Vec::new(), Vec::new()), activity(None, None)] {
+    for item in [turn(Vec::new(), &[]), activity(None, None)] {
         let work = match &item {
             Item::Turn(turn, _) => super::super::Work::Turn { instance: turn.instance.clone() },
             Item::Activity(activity, _) => super::super::Work::Activity { key: activity.key.clone() },

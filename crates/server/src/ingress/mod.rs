@@ -2,5 +2,7 @@
 //!
 //! Not here: deciding; and the partitions that carry commands out (`partition`).
 
+pub mod auth;
 pub mod bind;
+pub mod grpc;
 pub mod http;

@@ -3,12 +3,14 @@
 //! Everything a client can do with an instance goes through here: the id picks the partition, the
 //! partition answers once the answer is committed.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use engine::id::{HubId, InstanceId, PartitionId};
 use engine::partition::command::Command;
 use engine::partition::effect::Reply;
-use engine::partition::view::{Counts, HistoryPage, InstanceView, InstancesFilter, InstancesPage};
+use engine::partition::view::{Counts, Finished, HistoryPage, InstanceView, InstancesFilter, InstancesPage};
+use engine::time::Timestamp;
 
 use super::Member;
 use crate::dispatch::Dispatch;
@@ -102,6 +104,20 @@ impl Hub {
         let question = Question::History { instance: instance.clone(), after, limit };
         match self.question(instance.partition(self.partitions()), question).await? {
             Answer::History(page) => Ok(page),
+            _ => Err(mismatch()),
+        }
+    }
+
+    /// One partition's instances that ended within `span`, ordered by (time, id), beyond `after`.
+    pub async fn finished(
+        &self,
+        partition: PartitionId,
+        span: Range<Timestamp>,
+        after: Option<(Timestamp, InstanceId)>,
+        limit: usize,
+    ) -> Result<Vec<Finished>, Unavailable> {
+        match self.question(partition, Question::Finished { span, after, limit }).await? {
+            Answer::Finished(page) => Ok(page),
             _ => Err(mismatch()),
         }
     }

@@ -80,6 +80,7 @@ impl Node {
             Answer::Instance(_)
             | Answer::Instances(_)
             | Answer::History(_)
+            | Answer::Finished(_)
             | Answer::Counts(_)
             | Answer::Meta(_) => Err(Unavailable::NotLeading),
         }

@@ -69,6 +69,10 @@ impl Partition {
             Question::History { instance, after, limit } => {
                 Answer::History(self.see(|rows| view::history(rows, instance, *after, *limit))?)
             }
+            Question::Finished { span, after, limit } => {
+                let after = after.as_ref().map(|(at, instance)| (*at, instance));
+                Answer::Finished(self.see(|rows| view::finished(rows, span.start, span.end, after, *limit))?)
+            }
             Question::Counts => Answer::Counts(self.see(view::counts)?),
             Question::Meta => Answer::Meta(self.see(view::meta)?),
             Question::Hubs => Answer::Hubs(self.see(|rows| catalog::list(rows, None, HUBS_MAX))?),

@@ -1,12 +1,15 @@
 //! What goes into a partition core and what comes out: plain data, no channels, no futures.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
 use engine::id::{Epoch, InstanceId, PartitionId};
 use engine::partition::command::{ActivityKey, ReceiveMessages};
 use engine::partition::effect::Reply;
-use engine::partition::view::{Counts, HistoryPage, InstanceView, InstancesFilter, InstancesPage, Meta};
+use engine::partition::view::{
+    Counts, Finished, HistoryPage, InstanceView, InstancesFilter, InstancesPage, Meta,
+};
 use engine::time::Timestamp;
 use engine::{catalog, partition};
 
@@ -92,6 +95,15 @@ pub enum Question {
         /// At most so many.
         limit: usize,
     },
+    /// Instances that ended within a span of time, ordered by (time, id).
+    Finished {
+        /// From the first, before the second.
+        span: Range<Timestamp>,
+        /// Beyond this one.
+        after: Option<(Timestamp, InstanceId)>,
+        /// At most so many.
+        limit: usize,
+    },
     /// Instances by status.
     Counts,
     /// Epoch, digest and the like.
@@ -109,6 +121,8 @@ pub enum Answer {
     Instances(InstancesPage),
     /// To [`Question::History`]; `None`: no such instance.
     History(Option<HistoryPage>),
+    /// To [`Question::Finished`].
+    Finished(Vec<Finished>),
     /// To [`Question::Counts`].
     Counts(Counts),
     /// To [`Question::Meta`].

@@ -152,8 +152,9 @@ impl Partition {
 
 /// How a work item's answer fared: told before the answer's own effects are performed.
 fn ended(work: Work, effects: &Effects) -> Perform {
-    let refused = effects.iter().any(|effect| matches!(effect, Effect::Reply(Reply::Refused(_))));
-    let ended = if refused { Ended::Refused } else { Ended::Accepted };
+    // `Unchanged` repeats an answer that had counted before: what is out now may be the next turn.
+    let accepted = effects.iter().any(|effect| matches!(effect, Effect::Reply(Reply::Done)));
+    let ended = if accepted { Ended::Accepted } else { Ended::Refused };
     match work {
         Work::Turn { instance } => Perform::TurnEnded(instance, ended),
         Work::Activity { key } => Perform::ActivityEnded(key, ended),

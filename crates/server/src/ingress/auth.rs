@@ -1,0 +1,56 @@
+//! Who may do what: one function that every operation of every protocol asks.
+//!
+//! Not here: who somebody is; listeners find that out. Today there is one kind of caller, the
+//! machine itself, because the node binds to loopback unless an operator insists.
+
+use engine::id::InstanceId;
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Principal {
+    /// Somebody who could connect to an address that needs no proof.
+    Local,
+}
+
+/// What is asked, in the terms an operator grants it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    /// See that the node is there.
+    Connect,
+    /// See instances, their values and histories.
+    Read,
+    /// Start, signal, suspend, resume and end instances.
+    Write,
+    /// Remove instances.
+    Purge,
+    /// Take work items and answer them.
+    Work,
+    /// Create and delete task hubs.
+    Administer,
+}
+
+/// On what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource<'a> {
+    /// The node itself.
+    Node,
+    /// A task hub, by name.
+    Hub(&'a str),
+    /// An instance of a hub.
+    Instance(&'a str, &'a InstanceId),
+}
+
+/// The principal may not do that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{principal:?} may not {action:?} here")]
+pub struct Denied {
+    principal: Principal,
+    action: Action,
+}
+
+/// Whether `principal` may do `action` on `resource`.
+pub fn authorize(principal: Principal, action: Action, resource: Resource<'_>) -> Result<(), Denied> {
+    match (principal, action, resource) {
+        (Principal::Local, _, _) => Ok(()),
+    }
+}

@@ -1,0 +1,208 @@
+//! Workers' answers: completions of turns and activities, and items given back.
+//!
+//! Order matters: the slot is free when the answer arrives, but the work is not handed out again
+//! until the partition has spoken. An answer that never reaches the partition, because the caller
+//! hung up or nobody leads, is put back by [`Answering`].
+
+use engine::event::FailureDetails;
+use engine::limits::{TURN_BYTES_MAX, VALUE_BYTES_MAX};
+use engine::partition::command::{ActivityKey, Command, CompleteActivity, CompleteOrchestrationTurn};
+use engine::partition::effect::{Refusal, Reply};
+use outlast_proto::durable_task as proto;
+use prost::Message;
+use tonic::Status;
+
+use super::call::Call;
+use super::parts::{Joined, PartOf};
+use super::wire::{ActivityAnswer, TurnAnswer};
+use super::{status, turn};
+use crate::dispatch::{Dispatch, Task, Token};
+use crate::node::Hub;
+
+/// An activity's outcome.
+pub(super) async fn complete_activity(
+    call: Call,
+    answer: ActivityAnswer,
+) -> Result<proto::CompleteTaskResponse, Status> {
+    let hub = call.hub().await?;
+    let token = token(&hub, &answer.completion_token)?;
+    let Task::Activity { scheduled_by, ordinal, task } = token.task else {
+        return Err(Status::invalid_argument("the completion token is a turn's, not an activity's"));
+    };
+    let (result, failure) = outcome(answer);
+    let command = Command::CompleteActivity(CompleteActivity {
+        activity: ActivityKey {
+            instance: token.instance.as_str().to_owned(),
+            term: scheduled_by.term,
+            index: scheduled_by.index,
+            ordinal,
+        },
+        epoch: token.token_epoch(),
+        execution: token.execution.clone(),
+        task,
+        result,
+        failure,
+    });
+    answer_with(&hub, &token, command).await
+}
+
+/// A result that cannot be kept is a failure of the activity: doing it again would not make it smaller.
+fn outcome(answer: ActivityAnswer) -> (Option<String>, Option<FailureDetails>) {
+    let bytes = answer.result.as_ref().map_or(0, String::len);
+    match answer.failure {
+        Some(mut failure) => {
+            turn::fit(&mut failure);
+            (None, Some(failure))
+        }
+        None if bytes > VALUE_BYTES_MAX => {
+            let message = format!(
+                "the activity's result has {bytes} bytes, more than the {VALUE_BYTES_MAX} a value may have"
+            );
+            (None, Some(turn::too_large(message)))
+        }
+        None => (answer.result, None),
+    }
+}
+
+/// A turn's answer, or a part of it.
+pub(super) async fn complete_turn(
+    call: Call,
+    answer: TurnAnswer,
+) -> Result<proto::CompleteTaskResponse, Status> {
+    let hub = call.hub().await?;
+    let token = token(&hub, &answer.completion_token)?;
+    let Task::Turn { turn: number, delivered, started_at } = token.task else {
+        return Err(Status::invalid_argument("the completion token is an activity's, not a turn's"));
+    };
+    if answer.requires_history {
+        // The worker was counted on to have the past, and has not: hand it all out again.
+        hub.dispatch().abandoned(&token);
+        return Ok(proto::CompleteTaskResponse {});
+    }
+    let Some((answer, bytes)) = whole(&call, &hub, &token, answer)? else {
+        return Ok(proto::CompleteTaskResponse {});
+    };
+    let answer = turn::check(answer, bytes).map_err(|unusable| give_up(&hub, &token, &unusable))?;
+    let command = Command::CompleteOrchestrationTurn(CompleteOrchestrationTurn {
+        instance: token.instance.as_str().to_owned(),
+        execution: token.execution.clone(),
+        epoch: token.token_epoch(),
+        turn: number,
+        started_at: started_at.into(),
+        delivered,
+        events_processed: answer.events_processed,
+        actions: answer.actions,
+        custom_status: answer.custom_status,
+        trace: answer.trace,
+    });
+    answer_with(&hub, &token, command).await
+}
+
+/// The whole answer and its size, once its last part is there.
+fn whole(
+    call: &Call,
+    hub: &Hub,
+    token: &Token,
+    answer: TurnAnswer,
+) -> Result<Option<(TurnAnswer, usize)>, Status> {
+    let bytes = answer.encoded_len();
+    let of = PartOf { hub: hub.id(), work: token.work(), hand_out: token.hand_out };
+    if !answer.is_partial && !call.shared.parts.has(&of) {
+        return Ok(Some((answer, bytes)));
+    }
+    match call.shared.parts.join(of, answer, bytes) {
+        Joined::Waiting => Ok(None),
+        Joined::Whole(answer, bytes) => Ok(Some((answer, bytes))),
+        Joined::TooLarge(bytes) => Ok(Some((TurnAnswer::default(), bytes.max(TURN_BYTES_MAX + 1)))),
+        Joined::Broken(why) => Err(give_up(hub, token, &why)),
+    }
+}
+
+/// An answer that cannot be used: the work goes to another worker, or to this one again.
+fn give_up(hub: &Hub, token: &Token, why: &str) -> Status {
+    tracing::warn!(code = "OL-3008", hub = hub.name(), instance = %token.instance, why, "a worker's answer cannot be used");
+    hub.dispatch().abandoned(token);
+    Status::invalid_argument(format!("the answer cannot be used: {why}"))
+}
+
+/// Takes an activity back.
+pub(super) async fn abandon_activity(
+    call: Call,
+    request: proto::AbandonActivityTaskRequest,
+) -> Result<proto::AbandonActivityTaskResponse, Status> {
+    abandon(&call, &request.completion_token).await?;
+    Ok(proto::AbandonActivityTaskResponse {})
+}
+
+/// Takes a turn back.
+pub(super) async fn abandon_turn(
+    call: Call,
+    request: proto::AbandonOrchestrationTaskRequest,
+) -> Result<proto::AbandonOrchestrationTaskResponse, Status> {
+    abandon(&call, &request.completion_token).await?;
+    Ok(proto::AbandonOrchestrationTaskResponse {})
+}
+
+/// A token that means nothing to us is as good as given back already.
+async fn abandon(call: &Call, text: &str) -> Result<(), Status> {
+    let hub = call.hub().await?;
+    if let Ok(token) = hub.dispatch().token(text) {
+        hub.dispatch().abandoned(&token);
+    }
+    Ok(())
+}
+
+fn token(hub: &Hub, text: &str) -> Result<Token, Status> {
+    let token = hub.dispatch().token(text).map_err(status::token)?;
+    if token.instance.partition(hub.partitions()) != token.partition {
+        return Err(Status::invalid_argument(
+            "the completion token names another partition than its instance's",
+        ));
+    }
+    Ok(token)
+}
+
+async fn answer_with(
+    hub: &Hub,
+    token: &Token,
+    command: Command,
+) -> Result<proto::CompleteTaskResponse, Status> {
+    let answering = Answering::begin(hub.dispatch(), token);
+    let reply = hub.ask(&token.instance, command).await.map_err(|error| status::unavailable(&error))?;
+    answering.spoken();
+    match reply {
+        Reply::Done | Reply::Unchanged => Ok(proto::CompleteTaskResponse {}),
+        Reply::Refused(Refusal::StaleWorkItem | Refusal::InstanceNotFound | Refusal::EpochOver) => {
+            Err(status::stale())
+        }
+        Reply::Refused(refusal) => Err(status::refusal(refusal, token.instance.as_str())),
+        other @ (Reply::Started { .. } | Reply::Purged { .. }) => Err(status::unexpected(&other)),
+    }
+}
+
+/// An answer on its way to the partition. Dropped before the partition has spoken, the work is
+/// handed out again: at worst it is done twice and the second answer is refused.
+struct Answering<'a> {
+    dispatch: &'a Dispatch,
+    token: &'a Token,
+    open: bool,
+}
+
+impl<'a> Answering<'a> {
+    fn begin(dispatch: &'a Dispatch, token: &'a Token) -> Self {
+        dispatch.answered(token);
+        Self { dispatch, token, open: true }
+    }
+
+    fn spoken(mut self) {
+        self.open = false;
+    }
+}
+
+impl Drop for Answering<'_> {
+    fn drop(&mut self) {
+        if self.open {
+            self.dispatch.unanswered(self.token);
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! gRPC: the Durable Task SDKs' own protocol, as they speak it.
+//!
+//! - `server`: listeners, limits, health and reflection
+//! - `service`: one call, from path to handler; [`rpc`](self) names every call and what it needs
+//! - `codec`: messages that are copied as they are stored
+//! - `call`: what a handler knows of its call; `status`: what a caller is told
+//! - `instances`, `query`, `history`, `hubs`: clients · `work`, `answers`, `parts`: workers
+//! - `check`: what may come in; `convert`, `wire`: between the wire's types and the engine's
+//!
+//! Not here: deciding. A call becomes a command or a question; its answer goes back once durable.
+
+mod answers;
+mod call;
+mod check;
+mod codec;
+mod convert;
+mod cursor;
+mod history;
+mod hubs;
+mod instances;
+mod parts;
+mod query;
+mod rpc;
+mod server;
+mod service;
+mod status;
+mod turn;
+mod wire;
+mod work;
+
+pub use server::{Error, Options, Phase, serve};

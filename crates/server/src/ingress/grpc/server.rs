@@ -1,0 +1,146 @@
+//! The gRPC listeners: their limits, their end, and the services beside the task hub's.
+//!
+//! A stop has two steps, because a worker that has just been handed something must be able to
+//! answer: in `Draining` streams end and no work goes out, but calls are answered; in `Stopped`
+//! connections end too.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use outlast_proto::durable_task::FILE_DESCRIPTOR_SET;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tonic::Status;
+use tonic::service::{Routes, RoutesBuilder};
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic_health::server::HealthReporter;
+
+use super::parts::Parts;
+use super::service::TaskHubService;
+use crate::node::Node;
+
+/// The service's name, for health checks.
+const SERVICE: &str = "TaskHubSidecarService";
+/// Bytes of all headers of a call: ids and tokens travel in messages.
+const HEADER_BYTES_MAX: u32 = 16 << 10;
+/// Calls on one connection at once: mostly waits, which cost little.
+const STREAMS_MAX: u32 = 16_384;
+/// Calls that a client may give up before we have looked at them. The JavaScript SDK walks away
+/// from its waits; hyper's own default of 20 takes that for an attack.
+const RESETS_PENDING_MAX: usize = 4_096;
+/// How long a connection may leave a keepalive unanswered.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// Flow control: one whole large message of each call, a few on each connection.
+const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
+
+/// What may be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// The largest message that is read.
+    pub message_bytes_max: usize,
+    /// How often a silent connection is asked whether it is there.
+    pub keepalive: Duration,
+    /// Whether the reflection service answers.
+    pub reflection: bool,
+}
+
+/// Where a node is in its life, for its listeners.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Everything is served.
+    Serving,
+    /// Workers' streams have ended; calls are answered.
+    Draining,
+    /// Connections end.
+    Stopped,
+}
+
+/// Why the listeners ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The transport failed.
+    #[error("serve gRPC: {0}")]
+    Transport(#[from] tonic::transport::Error),
+    /// The reflection service could not be built: a defect of the build.
+    #[error("describe the gRPC services: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+}
+
+/// What all calls share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) node: Arc<Node>,
+    pub(super) options: Options,
+    pub(super) phase: watch::Receiver<Phase>,
+    /// Turns' answers that arrive in parts.
+    pub(super) parts: Parts,
+}
+
+impl Shared {
+    /// Returns once the phase is `phase` or later.
+    pub(super) async fn reached(&self, phase: Phase) {
+        // The sender's end is the node's end.
+        let mut now = self.phase.clone();
+        let _ended = now.wait_for(|now| *now >= phase).await;
+    }
+
+    pub(super) fn stopping() -> Status {
+        Status::unavailable("the server is stopping; connect again")
+    }
+}
+
+/// Serves gRPC on a listener until the phase is `Stopped` and every connection has ended.
+pub async fn serve(
+    node: Arc<Node>,
+    listener: TcpListener,
+    options: Options,
+    phase: watch::Receiver<Phase>,
+) -> Result<(), Error> {
+    let (reporter, health) = tonic_health::server::health_reporter();
+    for service in ["", SERVICE] {
+        reporter.set_service_status(service, tonic_health::ServingStatus::Serving).await;
+    }
+    let mut others = Routes::builder();
+    others.add_service(health);
+    if options.reflection {
+        add_reflection(&mut others)?;
+    }
+    let shared = Arc::new(Shared { node, options, phase, parts: Parts::default() });
+    let service = TaskHubService { shared: Arc::clone(&shared), others: others.routes().prepare() };
+    let drained = report_draining(&shared, &reporter);
+    let served = Server::builder()
+        .http2_keepalive_interval(Some(options.keepalive))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .http2_max_header_list_size(HEADER_BYTES_MAX)
+        .http2_max_pending_accept_reset_streams(Some(RESETS_PENDING_MAX))
+        .max_concurrent_streams(STREAMS_MAX)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .serve_with_incoming_shutdown(
+            service,
+            TcpIncoming::from(listener).with_nodelay(Some(true)),
+            shared.reached(Phase::Stopped),
+        );
+    let (served, ()) = tokio::join!(served, drained);
+    Ok(served?)
+}
+
+async fn report_draining(shared: &Shared, reporter: &HealthReporter) {
+    shared.reached(Phase::Draining).await;
+    for service in ["", SERVICE] {
+        reporter.set_service_status(service, tonic_health::ServingStatus::NotServing).await;
+    }
+}
+
+fn add_reflection(others: &mut RoutesBuilder) -> Result<(), Error> {
+    let describe = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    others.add_service(describe().build_v1()?);
+    others.add_service(describe().build_v1alpha()?);
+    Ok(())
+}
