@@ -1,8 +1,9 @@
 //! The thread that owns the node log: everything waiting becomes one write and one fdatasync.
 
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use storage::{NodeLog, Usage};
+use storage::{NodeLog, Record, Usage};
 
 use crate::observe::metrics::LogMetrics;
 
@@ -20,12 +21,12 @@ pub enum Job {
         /// The highest number among them.
         number: u64,
         /// In order.
-        records: Vec<storage::Record>,
+        records: Vec<Record>,
     },
     /// Close the log cleanly and end.
     Close {
         /// Told once the log is closed.
-        done: std::sync::mpsc::SyncSender<Result<(), storage::Error>>,
+        done: SyncSender<Result<(), storage::Error>>,
     },
 }
 
@@ -34,38 +35,33 @@ const RETRY: Duration = Duration::from_millis(250);
 /// How long an idle log waits before it records how far it is durable.
 const IDLE: Duration = Duration::from_millis(500);
 
+/// Bytes of entries in one append; what waits is split into several, with one sync for all.
+const APPEND_BYTES: usize = 8 << 20;
+
 /// Runs until told to close.
-pub fn run(mut log: NodeLog, mailbox: &Mailbox<Job>, metrics: &LogMetrics) {
-    let mut jobs = Vec::new();
+pub fn run(log: NodeLog, mailbox: &Mailbox<Job>, metrics: &LogMetrics) {
+    let mut writer = Writer { log, mailbox, waiting: Vec::new(), refused: Vec::new() };
     let mut idle_noted = true;
     let mut counted = Usage::default();
     loop {
-        mailbox.receive(&mut jobs, (!idle_noted).then_some(IDLE));
+        let mut jobs = std::mem::take(&mut writer.waiting);
+        if jobs.is_empty() {
+            mailbox.receive(&mut jobs, (!idle_noted).then_some(IDLE));
+        }
         if jobs.is_empty() {
             idle_noted = true;
-            if log.note_durable().is_err() {
-                continue;
+            if let Err(error) = writer.log.note_durable() {
+                tracing::error!(code = error.code(), %error, "the node log has failed");
             }
             continue;
         }
         idle_noted = false;
-        let mut owners = Vec::with_capacity(jobs.len());
-        let mut records = Vec::with_capacity(jobs.len() * 2);
-        let mut close = None;
-        for job in jobs.drain(..) {
-            match job {
-                Job::Append { owner, number, records: more } => {
-                    owners.push((owner, number));
-                    records.extend(more);
-                }
-                Job::Close { done } => close = Some(done),
-            }
-        }
-        let written = if records.is_empty() { Ok(()) } else { commit(&mut log, &records, &owners) };
+        let (owners, records, close) = sort(jobs);
+        let written = writer.commit(records, &owners);
         tell(&owners, written.as_ref().err());
-        count(metrics, log.usage(), &mut counted);
+        count(metrics, writer.log.usage(), &mut counted);
         if let Some(done) = close {
-            let closed = written.and_then(|()| log.close());
+            let closed = written.and_then(|()| writer.log.close());
             if done.send(closed).is_err() {
                 tracing::debug!("nobody waits for the log to close");
             }
@@ -74,34 +70,129 @@ pub fn run(mut log: NodeLog, mailbox: &Mailbox<Job>, metrics: &LogMetrics) {
     }
 }
 
-/// One write and one sync; a full disk is waited for, since nothing of it was promised yet.
-fn commit(
-    log: &mut NodeLog,
-    records: &[storage::Record],
-    owners: &[(Address, u64)],
-) -> Result<(), storage::Error> {
-    let mut waited = false;
-    let pause: Mailbox<()> = Mailbox::default();
-    loop {
-        match log.append(records) {
-            Ok(()) => break,
-            Err(error @ storage::Error::Full { .. }) => {
-                if !waited {
-                    tracing::error!(code = error.code(), %error, "the disk is full; no new work is accepted");
-                    owners.iter().for_each(|(owner, _)| owner.send(Event::DiskFull(true)));
-                    waited = true;
-                }
-                pause.receive(&mut Vec::new(), Some(RETRY));
+type Close = Option<SyncSender<Result<(), storage::Error>>>;
+
+fn sort(jobs: Vec<Job>) -> (Vec<(Address, u64)>, Vec<Record>, Close) {
+    let mut owners = Vec::with_capacity(jobs.len());
+    let mut records = Vec::with_capacity(jobs.len() * 2);
+    let mut close = None;
+    for job in jobs {
+        match job {
+            Job::Append { owner, number, records: more } => {
+                owners.push((owner, number));
+                records.extend(more);
             }
-            Err(error) => return Err(error),
+            Job::Close { done } => close = Some(done),
         }
     }
-    log.sync()?;
-    if waited {
-        tracing::info!("the disk has room again; work is accepted");
-        owners.iter().for_each(|(owner, _)| owner.send(Event::DiskFull(false)));
+    (owners, records, close)
+}
+
+struct Writer<'a> {
+    log: NodeLog,
+    mailbox: &'a Mailbox<Job>,
+    /// Jobs that came while the disk was full.
+    waiting: Vec<Job>,
+    /// Who was told that the disk is full.
+    refused: Vec<Address>,
+}
+
+impl Writer<'_> {
+    /// As few writes as the limits allow, and one sync.
+    fn commit(&mut self, records: Vec<Record>, owners: &[(Address, u64)]) -> Result<(), storage::Error> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        for portion in portions(records) {
+            self.append(&portion, owners)?;
+        }
+        self.log.sync()?;
+        if !self.refused.is_empty() {
+            tracing::info!("the disk has room again; work is accepted");
+            self.refused.drain(..).for_each(|owner| owner.send(Event::DiskFull(false)));
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// A full disk is waited for: nothing of this was promised, and the log goes on once there is
+    /// room. Only a stop does not wait.
+    fn append(&mut self, records: &[Record], owners: &[(Address, u64)]) -> Result<(), storage::Error> {
+        loop {
+            match self.log.append(records) {
+                Ok(()) => return Ok(()),
+                Err(error @ storage::Error::Full { .. }) => {
+                    if self.refused.is_empty() {
+                        tracing::error!(code = error.code(), %error, "the disk is full; no new work is accepted");
+                        owners.iter().for_each(|(owner, _)| self.refuse(owner));
+                    }
+                    let mut jobs = Vec::new();
+                    self.mailbox.receive(&mut jobs, Some(RETRY));
+                    let mut stop = false;
+                    for job in &jobs {
+                        match job {
+                            Job::Append { owner, .. } => self.refuse(owner),
+                            Job::Close { .. } => stop = true,
+                        }
+                    }
+                    self.waiting.append(&mut jobs);
+                    if stop {
+                        return Err(error);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn refuse(&mut self, owner: &Address) {
+        owner.send(Event::DiskFull(true));
+        self.refused.push(owner.clone());
+    }
+}
+
+/// Records in order, in portions of at most [`APPEND_BYTES`] or one entry. Splitting the entries of
+/// one record is harmless: a crash between two portions leaves a shorter log, and nobody was told.
+fn portions(records: Vec<Record>) -> Vec<Vec<Record>> {
+    let mut portions = vec![Vec::new()];
+    let mut bytes = 0;
+    let mut push = |record: Record, size: usize| {
+        if bytes > 0 && bytes + size > APPEND_BYTES {
+            portions.push(Vec::new());
+            bytes = 0;
+        }
+        bytes += size;
+        if let Some(portion) = portions.last_mut() {
+            portion.push(record);
+        }
+    };
+    for record in records {
+        match record {
+            Record::Entries { group, mut first, entries } if size(&entries) > APPEND_BYTES => {
+                for entry in entries {
+                    let size = entry.len();
+                    push(Record::Entries { group, first, entries: vec![entry] }, size);
+                    first += 1;
+                }
+            }
+            Record::Entries { group, first, entries } => {
+                let size = size(&entries);
+                push(Record::Entries { group, first, entries }, size);
+            }
+            other @ (Record::Opened { .. }
+            | Record::State { .. }
+            | Record::Compacted { .. }
+            | Record::Sealed { .. }
+            | Record::Destroyed { .. }) => push(other, SMALL_RECORD_BYTES),
+        }
+    }
+    portions
+}
+
+/// What a record without entries is taken for.
+const SMALL_RECORD_BYTES: usize = 64;
+
+fn size(entries: &[bytes::Bytes]) -> usize {
+    entries.iter().map(bytes::Bytes::len).sum()
 }
 
 fn tell(owners: &[(Address, u64)], failed: Option<&storage::Error>) {
@@ -123,4 +214,40 @@ fn count(metrics: &LogMetrics, usage: Usage, counted: &mut Usage) {
     metrics.frames.inc_by(usage.frames - counted.frames);
     metrics.segments.set(i64::try_from(usage.segments).unwrap_or(i64::MAX));
     *counted = usage;
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use storage::GroupKey;
+
+    use super::*;
+
+    const GROUP: GroupKey = GroupKey { partition: 0, lineage: 1, replica: 1 };
+
+    #[test]
+    fn more_than_one_append_may_hold_is_split_at_entries() {
+        let entries = vec![Bytes::from(vec![0; 5 << 20]); 3];
+        let records =
+            vec![Record::Opened { group: GROUP }, Record::Entries { group: GROUP, first: 7, entries }];
+        let firsts: Vec<Vec<u64>> = portions(records)
+            .iter()
+            .map(|portion| {
+                portion
+                    .iter()
+                    .filter_map(|record| match record {
+                        Record::Entries { first, .. } => Some(*first),
+                        _ => None,
+                    })
+                    .collect()
+            })
+            .collect();
+        assert_eq!(firsts, [vec![7], vec![8], vec![9]]);
+    }
+
+    #[test]
+    fn what_fits_is_one_append() {
+        let entries = vec![Bytes::from_static(b"entry"); 100];
+        assert_eq!(portions(vec![Record::Entries { group: GROUP, first: 1, entries }]).len(), 1);
+    }
 }

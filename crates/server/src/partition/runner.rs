@@ -309,7 +309,8 @@ impl Resident {
     }
 
     /// What is still waiting learns that nobody leads here any more.
-    fn leave(self) {
+    fn leave(mut self) {
+        self.outside.write(Vec::new(), true);
         if let Some(store) = self.partition.last_store() {
             self.outside.store(&self.partition, store);
         }
