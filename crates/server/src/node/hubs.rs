@@ -1,14 +1,16 @@
 //! Task hubs of this node: found, created, deleted, brought back, removed, as the catalog says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
 use engine::catalog::{self, HubView};
-use engine::id::PartitionId;
+use engine::id::{HubId, PartitionId};
+use storage::{GroupKey, Record};
 
 use super::hub::{self, Hub};
-use super::{ADMITTED_MAX, Node, StartError};
+use super::opening::{group_key, hub_of};
+use super::{ADMITTED_MAX, Node, StartError, log_writer, release};
 use crate::dispatch::{self, Dispatch, TokenKey};
 use crate::partition::machine::Machine;
 use crate::partition::mailbox::Admission;
@@ -125,10 +127,20 @@ impl Node {
         self.hub(name).await
     }
 
-    /// Removes a deleted hub for good.
+    /// Removes a deleted hub for good, with everything in it.
     pub async fn remove_hub(&self, name: &str) -> Result<(), HubError> {
+        let view = self.hubs().await?.into_iter().find(|hub| hub.name == name);
         let command = catalog::Command::RemoveHub(catalog::RemoveHub { name: name.to_owned() });
-        self.change_catalog(name, command).await
+        self.change_catalog(name, command).await?;
+        let Some(view) = view else { return Ok(()) };
+        let closed = self.closed_hubs.lock().unwrap_or_else(PoisonError::into_inner).remove(&view.id);
+        for member in closed.iter().flat_map(|hub| &hub.partitions) {
+            release(&member.address).await;
+        }
+        let groups: Vec<GroupKey> =
+            (0..view.partitions).map(|partition| group_key(view.id, PartitionId(partition))).collect();
+        self.forget(&groups);
+        Ok(())
     }
 
     async fn change_catalog(&self, name: &str, command: catalog::Command) -> Result<(), HubError> {
@@ -151,12 +163,39 @@ impl Node {
     }
 
     pub(super) async fn open_hubs(&self) -> Result<(), StartError> {
-        for view in self.hubs().await.map_err(StartError::Catalog)? {
+        let views = self.hubs().await.map_err(StartError::Catalog)?;
+        // A stop may have come between a hub's removal and that of its data.
+        let known: BTreeSet<HubId> = views.iter().map(|view| view.id).chain([HubId(0)]).collect();
+        let orphans: Vec<GroupKey> = {
+            let recovered = self.recovered.lock().unwrap_or_else(PoisonError::into_inner);
+            recovered.keys().filter(|key| !known.contains(&hub_of(**key))).copied().collect()
+        };
+        self.forget(&orphans);
+        for view in views {
             if view.deleted.is_none() {
                 self.open_hub(&view).await?;
             }
         }
         Ok(())
+    }
+
+    /// Removes the log and the tables of partitions that are not to come back.
+    fn forget(&self, groups: &[GroupKey]) {
+        let mut recovered = self.recovered.lock().unwrap_or_else(PoisonError::into_inner);
+        for group in groups {
+            recovered.remove(group);
+            let path = self.tables_path(*group);
+            if let Err(error) = self.platform.disk.remove(&path)
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                tracing::warn!(code = "OL-1004", path = %path.display(), %error, "a removed hub's table stays");
+            }
+        }
+        drop(recovered);
+        let records: Vec<Record> = groups.iter().map(|group| Record::Destroyed { group: *group }).collect();
+        if !records.is_empty() {
+            self.log.send(log_writer::Job::Append { owner: self.next_address(), number: 0, records });
+        }
     }
 
     fn open_hub_named(&self, name: &str) -> Option<Arc<Hub>> {

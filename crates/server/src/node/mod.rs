@@ -12,7 +12,6 @@ mod opening;
 pub mod store_writer;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
 use std::thread::JoinHandle;
@@ -218,7 +217,10 @@ impl Node {
     fn open(config: Config, platform: Platform, metrics: Arc<Metrics>) -> Result<Self, StartError> {
         let directory = config.node.data_dir.clone();
         let system = |what| move |error| StartError::System { what, error };
-        platform.disk.create_dir_all(&directory).map_err(system("create the data directory"))?;
+        platform
+            .disk
+            .create_dir_all(&directory.join("tables"))
+            .map_err(system("create the data directory"))?;
         let options =
             storage::log::Options { segment_bytes: config.storage.segment_bytes, ..Default::default() };
         // The log locks its directory: a second process stops here, before it touches anything else.
@@ -283,10 +285,6 @@ impl Node {
         let runners = u64::try_from(self.runners.len()).unwrap_or(1).max(1);
         let runner = usize::try_from(slot % runners).unwrap_or(0);
         Address::new(self.runners[runner].clone(), slot)
-    }
-
-    fn tables_dir(&self) -> PathBuf {
-        self.config.node.data_dir.join("tables")
     }
 }
 

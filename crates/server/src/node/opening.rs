@@ -1,5 +1,6 @@
 //! Brings up one replica of one partition: its log, its tables, its core, its place in a runner.
 
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
 use engine::id::{HubId, Lineage, PartitionId};
@@ -33,12 +34,8 @@ impl Node {
         partition: PartitionId,
         links: Option<Arc<HubLinks>>,
     ) -> Result<Member, Halt> {
-        let key = GroupKey {
-            partition: u64::from(hub.0) << 32 | u64::from(partition.0),
-            lineage: FIRST_LINEAGE.0,
-            replica: FIRST_REPLICA.0,
-        };
-        let path = self.tables_dir().join(format!("hub-{}-partition-{}.redb", hub.0, partition.0));
+        let key = group_key(hub, partition);
+        let path = self.tables_path(key);
         let options = storage::tables::Options {
             cache_bytes: self.config.storage.tables_cache_bytes,
             ..Default::default()
@@ -67,6 +64,13 @@ impl Node {
         Ok(Member { address, leading: leads })
     }
 
+    /// The file with a partition's committed rows.
+    pub(super) fn tables_path(&self, key: GroupKey) -> PathBuf {
+        let partition = key.partition & u64::from(u32::MAX);
+        let name = format!("hub-{}-partition-{partition}.redb", hub_of(key).0);
+        self.config.node.data_dir.join("tables").join(name)
+    }
+
     fn tuning(&self) -> Tuning {
         let settings = &self.config.storage;
         Tuning {
@@ -77,4 +81,18 @@ impl Node {
             ..Tuning::default()
         }
     }
+}
+
+/// The group of a partition that never lost data.
+pub(super) fn group_key(hub: HubId, partition: PartitionId) -> GroupKey {
+    GroupKey {
+        partition: u64::from(hub.0) << 32 | u64::from(partition.0),
+        lineage: FIRST_LINEAGE.0,
+        replica: FIRST_REPLICA.0,
+    }
+}
+
+/// The hub a group belongs to; 0 is the catalog's own.
+pub(super) fn hub_of(key: GroupKey) -> HubId {
+    HubId(u32::try_from(key.partition >> 32).unwrap_or(0))
 }
