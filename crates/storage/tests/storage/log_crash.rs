@@ -95,7 +95,7 @@ fn a_crash_at_any_io_keeps_what_was_synced() {
 }
 
 #[test]
-fn a_crash_at_any_io_while_recycling_keeps_what_was_synced() {
+pub(crate) fn a_crash_at_any_io_while_recycling_keeps_what_was_synced() {
     crash_at_every_io(2, 3, 1500, 70);
 }
 
@@ -105,7 +105,7 @@ fn a_crash_at_any_io_of_large_appends_keeps_what_was_synced() {
 }
 
 #[test]
-fn a_crash_at_any_io_of_many_seeds_keeps_what_was_synced() {
+pub(crate) fn a_crash_at_any_io_of_many_seeds_keeps_what_was_synced() {
     for seed in 10..14 {
         crash_at_every_io(seed, 5, 300, 40);
     }

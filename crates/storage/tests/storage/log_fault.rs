@@ -27,7 +27,7 @@ fn vote(text: &'static str) -> Record {
 }
 
 #[test]
-fn a_failed_sync_poisons_the_log_for_good() {
+pub(crate) fn a_failed_sync_poisons_the_log_for_good() {
     let disk = SimDisk::new(1);
     let (mut log, _) = open(&disk).unwrap();
     log.append(&[Record::Opened { group: group(1) }, vote("durable")]).unwrap();
@@ -127,7 +127,7 @@ fn compacting_on_a_full_disk_makes_room_in_the_log() {
 }
 
 #[test]
-fn the_vote_of_an_idle_group_outlives_every_segment() {
+pub(crate) fn the_vote_of_an_idle_group_outlives_every_segment() {
     let disk = SimDisk::new(5);
     let (mut log, _) = open(&disk).unwrap();
     log.append(&[Record::Opened { group: group(1) }, vote("long ago")]).unwrap();
@@ -146,7 +146,7 @@ fn the_vote_of_an_idle_group_outlives_every_segment() {
 }
 
 #[test]
-fn stale_frames_of_a_recycled_segment_are_never_replayed() {
+pub(crate) fn stale_frames_of_a_recycled_segment_are_never_replayed() {
     for seed in 0..20 {
         let disk = SimDisk::new(seed);
         let mut workload = Workload::new(seed, 3, 700);

@@ -115,7 +115,7 @@ fn a_flip_in_a_synced_log_is_never_silent_before_the_last_append() {
 }
 
 #[test]
-fn a_flip_in_an_idle_log_is_never_silent() {
+pub(crate) fn a_flip_in_an_idle_log_is_never_silent() {
     flip_every_byte(Left::Noted);
 }
 

@@ -6,7 +6,10 @@
 #![expect(clippy::unwrap_used, reason = "tests: a failure is a failed test")]
 
 mod contract;
+mod golden;
 mod log_crash;
 mod log_fault;
 mod log_rot;
+#[cfg(feature = "mutants")]
+mod mutants;
 mod tables_rot;

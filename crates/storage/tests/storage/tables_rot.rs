@@ -60,7 +60,7 @@ fn expected(index: u64) -> Vec<(Bytes, Bytes)> {
 }
 
 #[test]
-fn a_crash_at_any_io_leaves_rows_and_position_of_one_moment() {
+pub(crate) fn a_crash_at_any_io_leaves_rows_and_position_of_one_moment() {
     let last = 12;
     let calm = SimDisk::new(1);
     run(&calm, last);

@@ -1,0 +1,25 @@
+//! The contract suite on a real and on a simulated disk.
+//!
+//! Not here: what only one of them can do.
+
+use std::path::Path;
+
+use platform::Disk as _;
+use platform::fault::SimDisk;
+use platform::real::RealDisk;
+use platform::testing::suite;
+
+#[test]
+fn a_real_disk_keeps_the_contract() {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("contract");
+    drop(std::fs::remove_dir_all(&dir));
+    std::fs::create_dir_all(&dir).unwrap();
+    suite(&RealDisk, &dir);
+}
+
+#[test]
+fn a_simulated_disk_keeps_the_contract() {
+    let disk = SimDisk::new(1);
+    disk.create_dir_all(Path::new("/data")).unwrap();
+    suite(&disk, Path::new("/data"));
+}
