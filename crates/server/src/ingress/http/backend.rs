@@ -71,6 +71,12 @@ pub trait Backend: Send + Sync + 'static {
     /// A page of instances after a place that an earlier page named.
     fn instances(&self, hub: String, filter: Filter, after: Option<String>, limit: usize)
     -> Answer<'_, Page>;
-    /// A page of an instance's history: events after that number.
-    fn history(&self, hub: String, id: InstanceId, after: u64, limit: usize) -> Answer<'_, Option<History>>;
+    /// A page of an instance's history after a place that an earlier page named in its `next`.
+    fn history(
+        &self,
+        hub: String,
+        id: InstanceId,
+        after: Option<String>,
+        limit: usize,
+    ) -> Answer<'_, Option<History>>;
 }

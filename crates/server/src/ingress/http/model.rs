@@ -156,8 +156,8 @@ pub struct HubList {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewHub {
-    /// 1 to 64 letters, digits, `-`, `_` or `.`, beginning with a letter or digit.
-    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    /// 1 to 64 letters, digits, `-` or `_`, beginning with a letter.
+    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z][A-Za-z0-9_-]*$")]
     pub name: String,
     /// The node's setting where absent.
     #[schema(minimum = 1, maximum = 1024)]

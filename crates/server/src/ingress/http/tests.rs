@@ -149,7 +149,14 @@ impl Backend for Fake {
         answer(Page { instances, next })
     }
 
-    fn history(&self, _hub: String, id: InstanceId, after: u64, limit: usize) -> Answer<'_, Option<History>> {
+    fn history(
+        &self,
+        _hub: String,
+        id: InstanceId,
+        after: Option<String>,
+        limit: usize,
+    ) -> Answer<'_, Option<History>> {
+        let after: u64 = after.and_then(|after| after.parse().ok()).unwrap_or(0);
         let last = 5.min(after + u64::try_from(limit).unwrap_or(5));
         let event = |number| HistoryEvent {
             number,
@@ -441,6 +448,16 @@ async fn removing_a_hub_for_good_needs_its_name_again() {
     assert_eq!((refused.status, refused.code().as_deref()), (StatusCode::CONFLICT, Some("OL-2006")));
     let removed = api.plain("DELETE", "/api/v1/hubs/orders?final=true&confirm=orders").await;
     assert_eq!(removed.status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn what_is_not_purged_is_told_apart() {
+    let instances = BTreeMap::from([("open".to_owned(), instance("open", Status::Running))]);
+    let api = Api::new(Fake { reply: Reply::Purged { count: 0 }, instances, ..Fake::default() });
+    let code =
+        async |id: &str| api.plain("DELETE", &format!("/api/v1/hubs/orders/instances/{id}")).await.code();
+    assert_eq!(code("open").await.as_deref(), Some("OL-2013"));
+    assert_eq!(code("gone").await.as_deref(), Some("OL-2010"));
 }
 
 #[tokio::test]

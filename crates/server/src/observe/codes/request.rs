@@ -14,7 +14,7 @@ super::codes! { REQUEST_CODES
         "Bring it back with `outlast hub undelete NAME`, use another name, or remove it for good with `outlast hub delete NAME --final`."
     }
     Error HUB_NAME_INVALID "OL-2003" "this cannot be a task hub's name" {
-        "A task hub's name has 1 to 64 letters, digits, `-`, `_` or `.`, and begins with a letter or digit."
+        "A task hub's name has 1 to 64 letters, digits, `-` or `_`, and begins with a letter."
         "Nothing was changed."
         "Choose another name."
     }

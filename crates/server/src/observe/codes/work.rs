@@ -43,4 +43,9 @@ super::codes! { WORK_CODES
         "The answer was not accepted and the work item is handed out again."
         "Compare the SDK's version with the supported ones in the documentation; if it is one of them, this is a defect to report."
     }
+    Warning INSTANCE_STUCK "OL-3009" "an instance is stuck" {
+        "A turn of the instance could not be given to any worker. The instance carries the reason."
+        "The instance is held and makes no progress; nothing of it is lost. Others are not affected."
+        "Remove the reason (OL-3003 and OL-3004 are the usual ones), then `outlast instance resume ID`."
+    }
 }

@@ -122,16 +122,23 @@ pub(in super::super) async fn purge(
         recursive: purging.recursive,
     });
     let id = path.id.clone();
-    match app.backend.ask(path.hub, path.id, command).await? {
-        Reply::Purged { count: 0 } => Err(Problem::new(
-            &codes::INSTANCE_RUNNING,
-            format!("instance {:?} has not finished", id.as_str()),
-        )),
+    match app.backend.ask(path.hub.clone(), path.id, command).await? {
+        Reply::Purged { count: 0 } => Err(not_purged(&app, path.hub, id).await?),
         Reply::Purged { count } => Ok(JsonBody(Purged { schema: SCHEMA, purged: count })),
         Reply::Done | Reply::Started { .. } => Ok(JsonBody(Purged { schema: SCHEMA, purged: 1 })),
         Reply::Unchanged => Ok(JsonBody(Purged { schema: SCHEMA, purged: 0 })),
         Reply::Refused(refusal) => Err(refused(refusal, &id)),
     }
+}
+
+/// Why nothing was purged: there is no such instance, or it goes on.
+async fn not_purged(app: &App, hub: String, id: InstanceId) -> Result<Problem, Problem> {
+    Ok(match app.backend.instance(hub, id.clone()).await? {
+        Some(_) => {
+            Problem::new(&codes::INSTANCE_RUNNING, format!("instance {:?} has not finished", id.as_str()))
+        }
+        None => refused(Refusal::InstanceNotFound, &id),
+    })
 }
 
 async fn done(app: &App, path: InstancePath, command: Command) -> Result<JsonBody<Done>, Problem> {

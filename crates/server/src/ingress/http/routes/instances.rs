@@ -234,10 +234,9 @@ pub(in super::super) async fn history(
     let limit = page_size(paging.limit)?;
     let name = format!("history of {}/{}", path.hub, path.id);
     let place = paging.cursor.as_deref().map(|text| cursor::read(&name, text)).transpose()?;
-    let (execution, after) = match place.as_deref().and_then(|place| place.split_once(' ')) {
-        Some((execution, after)) => (Some(execution), after.parse().unwrap_or(0)),
-        None => (None, 0),
-    };
+    let place = place.as_deref().and_then(|place| place.split_once(' '));
+    let (execution, after) =
+        (place.map(|(execution, _)| execution), place.map(|(_, after)| after.to_owned()));
     let found = app.backend.history(path.hub, path.id.clone(), after, limit).await?;
     let mut page = found.ok_or_else(|| not_found(&path.id))?;
     if execution.is_some_and(|execution| execution != page.execution) {
