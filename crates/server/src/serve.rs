@@ -16,6 +16,7 @@ use crate::ingress::bind::{BindError, bind, bind_if_free};
 use crate::ingress::grpc::{self, Phase};
 use crate::ingress::http;
 use crate::node::{Node, Platform, StartError};
+use crate::observe::codes;
 use crate::observe::metrics::Metrics;
 
 /// Why a server did not start.
@@ -78,7 +79,7 @@ impl Server {
             let (node, phase) = (Arc::clone(&node), phase.subscribe());
             listeners.spawn(async move {
                 if let Err(error) = grpc::serve(node, listener, options, phase).await {
-                    tracing::error!(code = "OL-1005", %error, "a gRPC listener has ended");
+                    tracing::error!(code = codes::LISTENER_ENDED.id, %error, "a gRPC listener has ended");
                 }
             });
         }
@@ -115,7 +116,7 @@ impl Server {
             }
         };
         if tokio::time::timeout(patience, drained).await.is_err() {
-            tracing::warn!(code = "OL-0304", "some calls were still open when the time to drain was over");
+            tracing::warn!(code = codes::DRAIN_TIMED_OUT.id, "some calls were still open when the time to drain was over");
         }
         self.phase.send_replace(Phase::Stopped);
         let ended = async { while self.listeners.join_next().await.is_some() {} };

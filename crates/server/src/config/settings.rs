@@ -12,7 +12,6 @@ const GIB: u64 = 1 << 30;
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
-const DAY: u64 = 24 * HOUR;
 
 /// Which defaults apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,12 +164,6 @@ pub const SETTINGS: &[Setting] = &[
         "true",
     ),
     setting(
-        "hubs.tombstone",
-        span(0, 365 * DAY),
-        "7d",
-        "How long a deleted task hub can be brought back before its state may be removed.",
-    ),
-    setting(
         "log.format",
         Kind::Choice(&["auto", "human", "json"]),
         "auto",
@@ -196,15 +189,15 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting(
         "storage.tables_cache_bytes",
-        Kind::Bytes { min: MIB, max: 1_024 * GIB },
-        "64MiB",
-        "Memory for pages of the tables on disk, over all partitions of the node.",
+        Kind::Bytes { min: MIB, max: 64 * GIB },
+        "4MiB",
+        "Memory for pages of one partition's tables on disk. A hub of 8 partitions has 8 of them.",
     ),
     setting(
         "storage.working_set_bytes",
-        Kind::Bytes { min: 4 * MIB, max: 1_024 * GIB },
-        "256MiB",
-        "Memory for the rows of instances that are at work, over all partitions of the node. What does not fit is read again when it is needed.",
+        Kind::Bytes { min: MIB, max: 64 * GIB },
+        "32MiB",
+        "Memory for the rows of one partition's instances that are at work. What does not fit is read again when it is needed.",
     ),
     setting(
         "storage.checkpoint_interval",
@@ -225,12 +218,6 @@ pub const SETTINGS: &[Setting] = &[
         "Size of one file of the node log. Files are allocated ahead and used again.",
     ),
     setting(
-        "storage.free_bytes_min",
-        Kind::Bytes { min: 0, max: 1_024 * GIB },
-        "128MiB",
-        "Free disk space below which the node accepts no new work, so that it can still finish and store what it has. It accepts work again as soon as there is room.",
-    ),
-    setting(
         "work.redeliveries_max",
         Kind::Count { min: 1, max: 1_000 },
         "10",
@@ -241,12 +228,6 @@ pub const SETTINGS: &[Setting] = &[
         span(0, 10 * MINUTE),
         "5s",
         "How long a terminated instance may wait for its worker to confirm before it ends without.",
-    ),
-    setting(
-        "clock.offset_max",
-        span(1, MINUTE),
-        "500ms",
-        "How far the wall clock may jump ahead of the monotonic clock before the jump is refused and reported. Timers then fire by the old pace.",
     ),
     setting(
         "security.insecure",

@@ -32,8 +32,6 @@ pub struct Config {
     pub storage: Storage,
     /// `[work]`
     pub work: Work,
-    /// `clock.offset_max`
-    pub clock_offset_max: Duration,
     /// `security.insecure`
     pub insecure: bool,
 }
@@ -82,8 +80,6 @@ pub struct Hubs {
     pub partitions: u32,
     /// `hubs.create_on_use`
     pub create_on_use: bool,
-    /// `hubs.tombstone`
-    pub tombstone: Duration,
 }
 
 /// `[log]`
@@ -139,8 +135,6 @@ pub struct Storage {
     pub checkpoint_bytes: u64,
     /// `storage.segment_bytes`
     pub segment_bytes: u64,
-    /// `storage.free_bytes_min`
-    pub free_bytes_min: u64,
 }
 
 /// `[work]`
@@ -178,7 +172,6 @@ impl Config {
             hubs: Hubs {
                 partitions: read.count("hubs.partitions"),
                 create_on_use: read.flag("hubs.create_on_use"),
-                tombstone: read.time("hubs.tombstone"),
             },
             log: read_log(&read),
             runner: Runner { threads: usize::try_from(read.count("runner.threads")).unwrap_or(0) },
@@ -187,7 +180,6 @@ impl Config {
                 redeliveries_max: read.count("work.redeliveries_max"),
                 termination_wait: read.time("work.termination_wait"),
             },
-            clock_offset_max: read.time("clock.offset_max"),
             insecure: read.flag("security.insecure"),
         }
     }
@@ -251,7 +243,6 @@ fn read_storage(read: &Read<'_>) -> Storage {
         checkpoint_interval: read.time("storage.checkpoint_interval"),
         checkpoint_bytes: read.bytes("storage.checkpoint_bytes"),
         segment_bytes: read.bytes("storage.segment_bytes"),
-        free_bytes_min: read.bytes("storage.free_bytes_min"),
     }
 }
 

@@ -28,6 +28,7 @@ use tokio::sync::{oneshot, watch};
 pub use self::hub::Hub;
 pub use self::hubs::HubError;
 use crate::config::Config;
+use crate::observe::codes;
 use crate::observe::metrics::Metrics;
 use crate::partition::core::Halt;
 use crate::partition::mailbox::{Admission, Mailbox};
@@ -206,7 +207,7 @@ impl Node {
         let joined = tokio::task::spawn_blocking(move || {
             for thread in threads {
                 if thread.join().is_err() {
-                    tracing::error!(code = "OL-0303", "a thread of the node panicked");
+                    tracing::error!(code = codes::INTERNAL.id, "a thread of the node panicked");
                 }
             }
             closed.recv().unwrap_or(Ok(()))

@@ -53,7 +53,11 @@ impl StampClock {
     fn report(&mut self, ahead: Duration) {
         if !std::mem::replace(&mut self.jumped, true) {
             let ahead_ms = u64::try_from(ahead.as_millis()).unwrap_or(u64::MAX);
-            tracing::warn!(code = "OL-0302", ahead_ms, "the wall clock jumped forward; it is not followed");
+            tracing::warn!(
+                code = crate::observe::codes::CLOCK_JUMPED.id,
+                ahead_ms,
+                "the wall clock jumped forward; it is not followed"
+            );
         }
     }
 }

@@ -17,6 +17,7 @@ use super::runner::{Address, Peers};
 use super::watch::Watchers;
 use crate::dispatch::{Claims, Dispatch, Grant, Offer, Work};
 use crate::node::{log_writer, store_writer};
+use crate::observe::codes;
 use crate::observe::metrics::Metrics;
 
 /// How dispatch reaches the partitions of its hub.
@@ -167,7 +168,12 @@ impl Outside {
     }
 
     pub(super) fn halted(&self, why: &str) {
-        tracing::error!(code = "OL-0301", partition = self.partition.0, why, "a partition has halted");
+        tracing::error!(
+            code = codes::PARTITION_HALTED.id,
+            partition = self.partition.0,
+            why,
+            "a partition has halted"
+        );
         self.metrics.partitions.halted.inc();
     }
 }

@@ -12,11 +12,13 @@ mod cursor;
 mod extract;
 mod guard;
 mod model;
+mod node;
 mod openapi;
 mod problem;
 #[expect(unused_qualifications, reason = "in what utoipa's macros write")]
 mod routes;
 mod serve;
+mod shapes;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +32,7 @@ use axum::routing::MethodRouter;
 
 pub use backend::{Answer, Backend, Filter, Page};
 pub use model::*;
+pub use node::{Addresses, NodeApi};
 pub use openapi::document;
 pub use problem::Problem;
 pub use serve::serve;

@@ -13,7 +13,6 @@ use engine::id::{InstanceId, PartitionId};
 use engine::partition::command::Command;
 use engine::partition::effect::Reply;
 use engine::partition::view::{InstanceView, InstancesFilter};
-use engine::time::Timestamp;
 use prost::Message as _;
 use tokio::sync::watch;
 
@@ -22,7 +21,7 @@ use super::model::{self, NodeStatus, SCHEMA, Status, Warning};
 use super::problem::Problem;
 use super::shapes;
 use crate::config::Config;
-use crate::dispatch::{Dispatch, Kind, Queue};
+use crate::dispatch::{Kind, Queue};
 use crate::node::{Hub, HubError, Node, Platform};
 use crate::observe::metrics::Metrics;
 use crate::observe::{codes, health, rfc3339};
@@ -163,7 +162,13 @@ impl NodeApi {
         }
     }
 
-    async fn list(&self, hub: &Hub, filter: Filter, after: Option<String>, limit: usize) -> Result<Page, Problem> {
+    async fn list(
+        &self,
+        hub: &Hub,
+        filter: Filter,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Page, Problem> {
         let (mut partition, mut after) = read_place(after.as_deref())?;
         let wanted = InstancesFilter {
             statuses: filter.statuses.iter().copied().map(shapes::status_name).collect(),
@@ -202,7 +207,8 @@ impl NodeApi {
         let queues = hub.dispatch().queues();
         let mut instances = Vec::with_capacity(found.len());
         for view in found {
-            let whole = if values { hub.instance(&view.instance, true).await.map_err(unavailable)? } else { None };
+            let whole =
+                if values { hub.instance(&view.instance, true).await.map_err(unavailable)? } else { None };
             instances.push(shaped(hub, whole.unwrap_or(view), &queues));
         }
         Ok(Page { instances, next })
@@ -347,7 +353,13 @@ impl Backend for NodeApi {
         })
     }
 
-    fn instances(&self, hub: String, filter: Filter, after: Option<String>, limit: usize) -> Answer<'_, Page> {
+    fn instances(
+        &self,
+        hub: String,
+        filter: Filter,
+        after: Option<String>,
+        limit: usize,
+    ) -> Answer<'_, Page> {
         Box::pin(async move {
             let hub = self.hub(&hub).await?;
             self.list(&hub, filter, after, limit).await
@@ -364,11 +376,14 @@ impl Backend for NodeApi {
         Box::pin(async move {
             let hub = self.hub(&hub).await?;
             let (place, before) = read_history_place(after.as_deref())?;
-            let Some(page) = hub.history(&id, place, limit).await.map_err(unavailable)? else { return Ok(None) };
+            let Some(page) = hub.history(&id, place, limit).await.map_err(unavailable)? else {
+                return Ok(None);
+            };
             let numbered = (before + 1..).zip(&page.events);
             let events: Vec<_> = numbered
                 .map(|(number, recorded)| {
-                    let event = engine::event::HistoryEvent::decode(recorded.event.clone()).unwrap_or_default();
+                    let event =
+                        engine::event::HistoryEvent::decode(recorded.event.clone()).unwrap_or_default();
                     shapes::event(number, event)
                 })
                 .collect();
@@ -382,6 +397,7 @@ impl Backend for NodeApi {
 /// A place in a history: the engine's, and how many events come before it.
 fn read_history_place(place: Option<&str>) -> Result<(u64, u64), Problem> {
     let Some(place) = place else { return Ok((0, 0)) };
-    let parsed = place.split_once(' ').and_then(|(place, seen)| Some((place.parse().ok()?, seen.parse().ok()?)));
+    let parsed =
+        place.split_once(' ').and_then(|(place, seen)| Some((place.parse().ok()?, seen.parse().ok()?)));
     parsed.ok_or_else(|| Problem::new(&codes::CURSOR_INVALID, "the cursor does not belong to this history"))
 }

@@ -9,7 +9,7 @@ super::codes! { REQUEST_CODES
         "Check the name (`outlast hub list`), or create the hub: `outlast hub create NAME`. SDKs send it as metadata `taskhub`; without it the hub is `default`."
     }
     Error HUB_DELETED "OL-2002" "the task hub is deleted" {
-        "The task hub was deleted and can still be brought back until its time is over."
+        "The task hub was deleted. It can be brought back until it is removed for good, which nobody should do for 7 days."
         "Nothing was changed. Its state is kept but not used: no instance in it makes progress."
         "Bring it back with `outlast hub undelete NAME`, use another name, or remove it for good with `outlast hub delete NAME --final`."
     }
@@ -26,7 +26,7 @@ super::codes! { REQUEST_CODES
     Error HUB_NOT_DELETED "OL-2005" "the task hub is not deleted" {
         "A final removal or an undelete was asked for a task hub that is in use."
         "Nothing was changed."
-        "Delete it first (`outlast hub delete NAME`); that can be undone for the time of `hubs.tombstone`."
+        "Delete it first (`outlast hub delete NAME`); that can be undone for 7 days."
     }
     Error CONFIRMATION_MISSING "OL-2006" "the name was not confirmed" {
         "A final removal needs the hub's name once more, in the parameter `confirm`, and it was missing or another one."

@@ -68,8 +68,13 @@ super::codes! { START_CODES
         "Connections that are open go on; new ones wait and are accepted as soon as there is room."
         "Raise the limit of open files (`ulimit -n`, `LimitNOFILE=`), and look for clients that open connections without end."
     }
+    Error LISTENER_ENDED "OL-1023" "a listener has ended" {
+        "An address stopped taking connections although the node was not told to stop. The message carries the reason."
+        "Nothing is lost. Nobody reaches the node at this address until it is started again."
+        "Look at the reason, then restart the node."
+    }
     Warning CLOCK_JUMPED "OL-1030" "the clock jumped" {
-        "The wall clock moved against the monotonic clock by more than `clock.offset_max`."
+        "The wall clock moved against the monotonic clock by more than half a second."
         "Nothing is lost. A jump ahead is not followed, so timers do not fire early; after a jump back, timers fire when the clock has caught up."
         "Look at time synchronisation on this machine (chrony, systemd-timesyncd, a suspended virtual machine). If the new time is right, restart the node."
     }

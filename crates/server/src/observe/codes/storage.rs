@@ -19,7 +19,7 @@ super::codes! { STORAGE_CODES
         "Run `outlast doctor` on the data directory. Restore it from a backup, or keep it and report."
     }
     Error DISK_FULL "OL-S004" "the disk is full" {
-        "Free space in the data directory fell below `storage.free_bytes_min`, or the disk refused to write for lack of space."
+        "The disk of the data directory refused to write for lack of space."
         "The node refuses new work and keeps everything it has. Reads still work."
         "Make room or enlarge the disk. The node accepts work again by itself; after a failed write it may need a restart, and says so."
     }

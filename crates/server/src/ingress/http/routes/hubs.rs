@@ -1,6 +1,6 @@
 //! Task hubs: list, create, delete so that it can be undone, bring back, remove for good.
 //!
-//! Deleting is two steps on purpose: the first keeps everything for the time of `hubs.tombstone`,
+//! Deleting is two steps on purpose: the first keeps everything and can be undone,
 //! the second needs the name once more.
 
 use axum::Json as JsonBody;
