@@ -9,3 +9,4 @@ pub mod ingress;
 pub mod node;
 pub mod observe;
 pub mod partition;
+pub mod serve;

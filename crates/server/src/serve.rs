@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use crate::config::Config;
 use crate::ingress::bind::{BindError, bind, bind_if_free};
 use crate::ingress::grpc::{self, Phase};
-use crate::ingress::http;
+use crate::ingress::http::{self, Addresses, NodeApi};
 use crate::node::{Node, Platform, StartError};
 use crate::observe::codes;
 use crate::observe::metrics::Metrics;
@@ -34,8 +34,8 @@ pub enum Error {
 #[derive(Debug)]
 pub struct Server {
     node: Arc<Node>,
-    grpc: Vec<SocketAddr>,
-    http: Vec<SocketAddr>,
+    api: Arc<NodeApi>,
+    addresses: Addresses,
     phase: watch::Sender<Phase>,
     listeners: JoinSet<()>,
 }
@@ -45,49 +45,28 @@ const DISPATCH_TICK: Duration = Duration::from_millis(100);
 
 impl Server {
     /// Takes the addresses, brings up the node, then takes calls. Addresses come first, because a
-    /// server that nobody can reach should not touch data.
+    /// server that nobody can reach should not touch data; HTTP answers from then on, so that
+    /// `/readyz` says "not yet" while the node replays.
     pub async fn start(config: Config, platform: Platform) -> Result<Self, Error> {
-        let mut listening = Listening::default();
-        for address in &config.grpc.listen {
-            listening.grpc.push(bind(*address, "grpc.listen").await?);
-        }
-        for address in &config.grpc.listen_if_free {
-            listening.grpc.extend(bind_if_free(*address, "grpc.listen_if_free").await);
-        }
-        for address in &config.http.listen {
-            listening.http.push(bind(*address, "http.listen").await?);
-        }
-        let node = Node::start(config, platform, Arc::new(Metrics::new())).await?;
-        Ok(Self::listen(node, listening))
-    }
-
-    fn listen(node: Arc<Node>, listening: Listening) -> Self {
+        let listening = Listening::open(&config).await?;
+        let addresses = listening.addresses();
+        let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), platform.clock.wall()));
         let (phase, _) = watch::channel(Phase::Serving);
-        let addresses = |listeners: &[TcpListener]| {
-            listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect::<Vec<_>>()
-        };
-        let (grpc_addresses, http_addresses) = (addresses(&listening.grpc), addresses(&listening.http));
         let mut listeners = JoinSet::new();
-        let settings = node.config();
-        let options = grpc::Options {
-            message_bytes_max: settings.grpc.message_bytes_max,
-            keepalive: settings.grpc.keepalive,
-            reflection: settings.grpc.reflection,
-        };
-        let router = http::router(node.clone(), Arc::clone(node.metrics()), &settings.http);
-        for listener in listening.grpc {
-            let (node, phase) = (Arc::clone(&node), phase.subscribe());
-            listeners.spawn(async move {
-                if let Err(error) = grpc::serve(node, listener, options, phase).await {
-                    tracing::error!(code = codes::LISTENER_ENDED.id, %error, "a gRPC listener has ended");
-                }
-            });
-        }
+        let api = NodeApi::new(config.clone(), platform.clone(), Arc::clone(&metrics), addresses.clone());
+        let api = Arc::new(api);
+        let router = http::router(api.clone(), Arc::clone(&metrics), &config.http);
         for listener in listening.http {
-            listeners.spawn(http::serve(listener, router.clone(), reached(phase.subscribe(), Phase::Stopped)));
+            let stopped = reached(phase.subscribe(), Phase::Stopped);
+            listeners.spawn(http::serve(listener, router.clone(), stopped));
+        }
+        let node = Node::start(config, platform, metrics).await?;
+        api.serve_node(Arc::clone(&node));
+        for listener in listening.grpc {
+            listeners.spawn(serve_grpc(Arc::clone(&node), listener, phase.subscribe()));
         }
         listeners.spawn(tick_dispatch(Arc::clone(&node), phase.subscribe()));
-        Self { node, grpc: grpc_addresses, http: http_addresses, phase, listeners }
+        Ok(Self { node, api, addresses, phase, listeners })
     }
 
     /// The node behind the listeners.
@@ -97,17 +76,18 @@ impl Server {
 
     /// Where gRPC is served.
     pub fn grpc(&self) -> &[SocketAddr] {
-        &self.grpc
+        &self.addresses.grpc
     }
 
     /// Where HTTP is served.
     pub fn http(&self) -> &[SocketAddr] {
-        &self.http
+        &self.addresses.http
     }
 
     /// Drains and stops: workers are sent away, what is in flight is answered, everything
     /// acknowledged is on disk.
     pub async fn stop(mut self) -> Result<(), storage::Error> {
+        self.api.drain();
         self.phase.send_replace(Phase::Draining);
         let patience = self.node.config().node.drain_timeout;
         let drained = async {
@@ -116,7 +96,10 @@ impl Server {
             }
         };
         if tokio::time::timeout(patience, drained).await.is_err() {
-            tracing::warn!(code = codes::DRAIN_TIMED_OUT.id, "some calls were still open when the time to drain was over");
+            tracing::warn!(
+                code = codes::DRAIN_TIMED_OUT.id,
+                "some calls were still open when the time to drain was over"
+            );
         }
         self.phase.send_replace(Phase::Stopped);
         let ended = async { while self.listeners.join_next().await.is_some() {} };
@@ -131,6 +114,42 @@ impl Server {
 struct Listening {
     grpc: Vec<TcpListener>,
     http: Vec<TcpListener>,
+}
+
+impl Listening {
+    async fn open(config: &Config) -> Result<Self, BindError> {
+        let mut listening = Self::default();
+        for address in &config.grpc.listen {
+            listening.grpc.push(bind(*address, "grpc.listen").await?);
+        }
+        for address in &config.grpc.listen_if_free {
+            listening.grpc.extend(bind_if_free(*address, "grpc.listen_if_free").await);
+        }
+        for address in &config.http.listen {
+            listening.http.push(bind(*address, "http.listen").await?);
+        }
+        Ok(listening)
+    }
+
+    /// The addresses as they are, where the settings asked for any free port.
+    fn addresses(&self) -> Addresses {
+        let of = |listeners: &[TcpListener]| {
+            listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+        };
+        Addresses { grpc: of(&self.grpc), http: of(&self.http) }
+    }
+}
+
+async fn serve_grpc(node: Arc<Node>, listener: TcpListener, phase: watch::Receiver<Phase>) {
+    let settings = &node.config().grpc;
+    let options = grpc::Options {
+        message_bytes_max: settings.message_bytes_max,
+        keepalive: settings.keepalive,
+        reflection: settings.reflection,
+    };
+    if let Err(error) = grpc::serve(node, listener, options, phase).await {
+        tracing::error!(code = codes::LISTENER_ENDED.id, %error, "a gRPC listener has ended");
+    }
 }
 
 /// Returns once the server is at `phase` or beyond.
