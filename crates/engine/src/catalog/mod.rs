@@ -316,3 +316,6 @@ pub fn applied(rows: &WorkingSet) -> Result<(LogId, u64), Needs> {
     let meta: CatalogRow = Transaction::new(rows).get(&meta_key())?.unwrap_or_default();
     Ok((LogId { term: meta.term, index: meta.index }, meta.digest))
 }
+
+#[cfg(test)]
+mod tests;

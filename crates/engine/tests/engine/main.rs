@@ -4,5 +4,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by stopping")]
 
+mod formats;
 mod random;
+mod scenarios;
+mod script;
+#[cfg(feature = "mutants")]
+mod seeded_bugs;
 mod support;
+mod words;

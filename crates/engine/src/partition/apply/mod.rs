@@ -55,7 +55,7 @@ fn dispatch(state: &mut State, command: &Command) -> Loaded<()> {
         Command::CompleteActivity(c) => answer(state, |s| complete_activity::apply(s, c)),
         Command::ReceiveMessages(c) => receive_messages::apply(state, c),
         Command::AcknowledgeMessages(c) => acknowledge_messages::apply(state, c),
-        Command::RaiseEpoch(c) => answer(state, |s| Ok(raise_epoch::apply(s, c))),
+        Command::RaiseEpoch(c) => answer(state, |s| raise_epoch::apply(s, c)),
         Command::FireTimers(_) => fire_timers::apply(state),
         Command::Sweep(c) => sweep::apply(state, c),
         Command::MarkStuck(c) => answer(state, |s| mark_stuck::apply(s, c)),

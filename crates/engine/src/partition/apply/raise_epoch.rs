@@ -6,18 +6,20 @@
 use crate::partition::command::RaiseEpoch;
 use crate::partition::effect::{Refusal, Reply};
 use crate::partition::state::State;
+use crate::rows::Loaded;
 
-pub(super) fn apply(state: &mut State, command: &RaiseEpoch) -> Reply {
+pub(super) fn apply(state: &mut State, command: &RaiseEpoch) -> Loaded<Reply> {
     let meta = &mut state.meta;
     if (command.lineage, command.lease) < (meta.lineage, meta.lease) {
-        return Reply::Refused(Refusal::EpochOver);
+        return Ok(Reply::Refused(Refusal::EpochOver));
     }
     let moved = meta.partitions != 0
         && (meta.partition, meta.partitions) != (command.partition, command.partitions)
         && command.partitions != 0;
     if moved {
-        return Reply::Refused(Refusal::EpochOver);
+        return Ok(Reply::Refused(Refusal::EpochOver));
     }
+    let new_lineage = meta.lineage != command.lineage;
     meta.lineage = command.lineage;
     meta.lease = command.lease;
     meta.owner.clone_from(&command.owner);
@@ -25,5 +27,8 @@ pub(super) fn apply(state: &mut State, command: &RaiseEpoch) -> Reply {
         meta.partition = command.partition;
         meta.partitions = command.partitions;
     }
-    Reply::Done
+    if new_lineage {
+        state.follow_own_lineage()?;
+    }
+    Ok(Reply::Done)
 }

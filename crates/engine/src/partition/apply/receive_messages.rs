@@ -27,17 +27,20 @@ const EXISTS: &str = "SubOrchestrationExists";
 pub(super) fn apply(state: &mut State, command: &ReceiveMessages) -> Loaded<()> {
     let from = PartitionId(command.from);
     let known = state.received(from)?;
-    let strange = known.is_some_and(|known| known.lineage != command.from_lineage)
-        || command.to_lineage != state.meta.lineage;
+    let other_sender = known.is_some_and(|known| known.lineage != command.from_lineage);
+    let strange = other_sender || command.to_lineage != state.meta.lineage;
     let mut cursor = known.unwrap_or(ReceivedRow { lineage: command.from_lineage, last: 0 });
     let mut upto = cursor.last;
     for (offset, message) in (0_u64..).zip(&command.messages) {
         let sequence = command.first.saturating_add(offset);
+        if !other_sender && sequence <= cursor.last {
+            continue;
+        }
         if strange || message.body.is_none() {
             park(state, command, sequence, message)?;
             upto = upto.max(sequence);
         }
-        if strange || sequence <= cursor.last {
+        if strange {
             continue;
         }
         if sequence > cursor.last.saturating_add(1) {

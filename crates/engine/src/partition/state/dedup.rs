@@ -48,6 +48,16 @@ impl State<'_> {
         self.tx.put(keys::received(from), row)
     }
 
+    /// Takes what this partition sent itself along into its new lineage: sender's and receiver's
+    /// state are one, so nothing between them can be unknown.
+    pub(crate) fn follow_own_lineage(&mut self) -> Loaded<()> {
+        let (own, lineage) = (self.meta.id(), self.meta.lineage);
+        if let Some(row) = self.received(own)? {
+            self.tx.put(keys::received(own), &ReceivedRow { lineage, ..row })?;
+        }
+        self.set_receiver_lineage(own, lineage)
+    }
+
     pub(crate) fn park(
         &mut self,
         from: PartitionId,

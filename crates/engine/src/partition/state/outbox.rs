@@ -54,6 +54,15 @@ impl State<'_> {
         Ok(self.tx.get(&keys::outbox_cursor(to))?.unwrap_or_default())
     }
 
+    /// The receiver lives on in another lineage, and has what it had.
+    pub(super) fn set_receiver_lineage(&mut self, to: PartitionId, lineage: u64) -> Loaded<()> {
+        let key = keys::outbox_cursor(to);
+        match self.tx.get::<OutboxCursor>(&key)? {
+            Some(cursor) => self.tx.put(key, &OutboxCursor { lineage, ..cursor }),
+            None => Ok(()),
+        }
+    }
+
     /// Forgets messages up to `upto`; the cursor must have given these numbers.
     pub(crate) fn acknowledge(&mut self, to: PartitionId, mut cursor: OutboxCursor, upto: u64) -> Loaded<()> {
         let sequences = cursor.acknowledged + 1..=upto;

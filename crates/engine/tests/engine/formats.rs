@@ -1,0 +1,153 @@
+//! Stored bytes of format version 1: what was once written must be read for ever.
+//!
+//! Not here: what they mean. `../formats/v1/` holds an entry of each command and the rows of one
+//! history, in hexadecimal; the files are never edited, and `NEW=1` writes only what is missing.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use engine::catalog;
+use engine::partition::command::*;
+use engine::partition::invariants;
+use engine::rows::{Key, WorkingSet};
+use engine::time::Timestamp;
+use prost::Message as _;
+
+use crate::scenarios::transcripts;
+use crate::script::Script;
+
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/formats/v1").join(name)
+}
+
+#[expect(clippy::disallowed_methods, reason = "golden files are files of the source tree")]
+fn golden(name: &str, now: &str) -> String {
+    let path = path(name);
+    if std::env::var_os("NEW").is_some() && !path.exists() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, now).unwrap();
+    }
+    std::fs::read_to_string(&path).unwrap()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> =
+        text.bytes().map(|c| u8::try_from((c as char).to_digit(16).unwrap()).unwrap()).collect();
+    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}
+
+/// Everything the transcripts propose, in order, and the rows they leave.
+fn proposed() -> (Vec<Entry>, BTreeMap<Bytes, Bytes>) {
+    let mut entries = Vec::new();
+    let mut rows = BTreeMap::new();
+    for (_, text) in transcripts() {
+        let mut script = Script::new();
+        for block in text.trim_end().split("\n\n") {
+            let (commands, _) = block.split_once("\n----").unwrap_or((block, ""));
+            for line in commands.lines().filter(|line| !line.starts_with('#')) {
+                script.run(line);
+                rows.extend(script.rows());
+            }
+        }
+        entries.extend(script.into_proposed());
+    }
+    (entries, rows)
+}
+
+fn command_name(command: &Command) -> &'static str {
+    match command {
+        Command::StartOrchestration(_) => "start_orchestration",
+        Command::RaiseEvent(_) => "raise_event",
+        Command::Suspend(_) => "suspend",
+        Command::Resume(_) => "resume",
+        Command::Terminate(_) => "terminate",
+        Command::Purge(_) => "purge",
+        Command::CompleteOrchestrationTurn(_) => "complete_orchestration_turn",
+        Command::CompleteActivity(_) => "complete_activity",
+        Command::ReceiveMessages(_) => "receive_messages",
+        Command::AcknowledgeMessages(_) => "acknowledge_messages",
+        Command::RaiseEpoch(_) => "raise_epoch",
+        Command::FireTimers(_) => "fire_timers",
+        Command::Sweep(_) => "sweep",
+        Command::MarkStuck(_) => "mark_stuck",
+        Command::ForceTerminate(_) => "force_terminate",
+    }
+}
+
+#[test]
+fn entries_of_version_1_are_read_as_they_were_written() {
+    let mut largest: BTreeMap<&str, Entry> = BTreeMap::new();
+    for entry in proposed().0 {
+        let name = command_name(entry.command.as_ref().unwrap());
+        let known = largest.get(name).map_or(0, prost::Message::encoded_len);
+        if entry.encoded_len() > known {
+            largest.insert(name, entry);
+        }
+    }
+    assert_eq!(largest.len(), 15, "the transcripts use every command");
+    let now = largest.iter().fold(String::new(), |mut text, (name, entry)| {
+        writeln!(text, "{name} {}", hex(&entry.encode_to_vec())).unwrap();
+        text
+    });
+    for line in golden("entries.txt", &now).lines() {
+        let (name, bytes) = line.split_once(' ').unwrap();
+        let entry = Entry::decode(unhex(bytes).as_slice()).unwrap();
+        assert_eq!(command_name(entry.command.as_ref().unwrap()), name);
+        assert_eq!(hex(&entry.encode_to_vec()), bytes, "{name} is written as it was");
+    }
+}
+
+#[test]
+fn rows_of_version_1_are_read_as_they_were_written() {
+    let rows = proposed().1;
+    let mut rooms: BTreeMap<u8, (Bytes, Bytes)> = BTreeMap::new();
+    for (key, value) in rows {
+        let known = rooms.get(&key[0]).map_or(0, |(_, value)| value.len());
+        if value.len() >= known {
+            rooms.insert(key[0], (key, value));
+        }
+    }
+    let now = rooms.values().fold(String::new(), |mut text, (key, value)| {
+        writeln!(text, "{} {}", hex(key), hex(value)).unwrap();
+        text
+    });
+    let golden = golden("rows.txt", &now);
+    for line in golden.lines() {
+        let (key, value) = line.split_once(' ').unwrap();
+        let key = Key::from_bytes(Bytes::from(unhex(key)));
+        let mut rows = WorkingSet::new();
+        rows.load(key.clone(), Some(Bytes::from(unhex(value)))).unwrap();
+    }
+    assert!(golden.lines().count() >= 17, "a row of each room");
+    assert_eq!(invariants::check(&WorkingSet::new()), None);
+}
+
+#[test]
+fn the_catalogs_entries_and_rows_of_version_1_are_read_as_they_were_written() {
+    let command = catalog::Command::CreateHub(catalog::CreateHub {
+        name: "default".to_owned(),
+        partitions: 8,
+        key: Bytes::from_static(&[7; catalog::HUB_KEY_BYTES]),
+    });
+    let entry = catalog::Entry { at: Timestamp::new(5, 6).into(), command: Some(command) };
+    let mut rows = WorkingSet::new();
+    while let Err(needs) = catalog::try_apply(&mut rows, engine::id::LogId { term: 1, index: 1 }, &entry) {
+        for key in needs.keys {
+            rows.load(key, None).unwrap();
+        }
+    }
+    let mut now = format!("entry {}\n", hex(&entry.encode_to_vec()));
+    for (key, value) in rows.take_writes() {
+        writeln!(now, "row {} {}", hex(key.as_bytes()), hex(&value.unwrap())).unwrap();
+    }
+    assert_eq!(golden("catalog.txt", &now), now);
+}

@@ -1,0 +1,323 @@
+//! The words of the transcripts: each line is a command or a question, and gives text.
+//!
+//! Not here: the files. Tokens of turns and activities are remembered when they are handed out, as
+//! workers do, so a transcript can answer late, twice or under a former leader.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use engine::event::HistoryEvent;
+use engine::id::{Epoch, InstanceId, PartitionId};
+use engine::partition::StatusName;
+use engine::partition::command::*;
+use engine::partition::effect::{Effect, Effects};
+use engine::partition::view::{self, Turn};
+use prost::Message as _;
+
+use crate::support::{LEASE, LINEAGE, Machine, Memory, raise_epoch};
+use crate::words::{self, Words};
+
+pub(crate) struct Script {
+    machine: Machine,
+    turns: BTreeMap<String, (Turn, TokenEpoch)>,
+    activities: Vec<(ActivityKey, i32, String, TokenEpoch)>,
+    follow_ups: Vec<Command>,
+    delivered: Option<ReceiveMessages>,
+    proposed: Vec<Entry>,
+}
+
+impl Script {
+    pub(crate) fn new() -> Self {
+        let machine = Machine::led(Memory::Forgets);
+        Self {
+            machine,
+            turns: BTreeMap::new(),
+            activities: Vec::new(),
+            follow_ups: Vec::new(),
+            delivered: None,
+            proposed: Vec::new(),
+        }
+    }
+
+    /// The rows as they are stored now.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (Bytes, Bytes)> {
+        self.machine.store.iter().map(|(key, value)| (key.clone(), value.clone()))
+    }
+
+    /// Every entry the lines so far proposed.
+    pub(crate) fn into_proposed(self) -> Vec<Entry> {
+        self.proposed
+    }
+
+    /// Runs one line and tells what happened.
+    pub(crate) fn run(&mut self, line: &str) -> String {
+        let words = Words::parse(line);
+        let told = match words.verb() {
+            "turn" => self.hand_out(words.id()),
+            "show" => self.show(words.id()),
+            "history" => self.history(words.id()),
+            "counts" => self.counts(),
+            "outstanding" => self.outstanding(),
+            // In milliseconds.
+            "time" => {
+                let ahead = words.at(1).trim_start_matches('+').parse().unwrap();
+                self.machine.at = self.machine.at.plus(std::time::Duration::from_millis(ahead));
+                String::new()
+            }
+            "lead" => self.lead(),
+            "follow" => self.follow(),
+            "deliver" => self.deliver(&words),
+            "outbox" => self.outbox(),
+            _ => {
+                let command = self.command(&words, line);
+                self.apply(command)
+            }
+        };
+        self.machine.check();
+        told
+    }
+
+    fn apply(&mut self, command: Command) -> String {
+        self.proposed.push(Entry { at: self.machine.at.into(), command: Some(command.clone()) });
+        let (effects, _) = self.machine.apply(command);
+        self.tell(&effects)
+    }
+
+    fn tell(&mut self, effects: &Effects) -> String {
+        let mut told = String::new();
+        for effect in effects.iter() {
+            self.remember(effect);
+            writeln!(told, "{}", words::effect(effect)).unwrap();
+        }
+        told
+    }
+
+    fn remember(&mut self, effect: &Effect) {
+        match effect {
+            Effect::OfferActivity { activity, .. } => {
+                let task = self.machine.ask(|rows| view::activity(rows, activity));
+                if let Some(task) = task {
+                    let epoch = self.machine.epoch();
+                    self.activities.push((activity.clone(), task.task, task.execution, epoch));
+                }
+            }
+            Effect::FollowUp(command) => self.follow_ups.push(command.clone()),
+            Effect::OfferTurn { .. }
+            | Effect::Reply(_)
+            | Effect::Send { .. }
+            | Effect::Acknowledge { .. }
+            | Effect::InstanceChanged { .. }
+            | Effect::WakeAt(_)
+            | Effect::AwaitTermination { .. } => {}
+        }
+    }
+
+    fn command(&mut self, words: &Words, line: &str) -> Command {
+        let instance = words.id().to_owned();
+        let request = words
+            .get("request")
+            .map(|counter| RequestId { source: "gateway".to_owned(), counter: counter.parse().unwrap() });
+        match words.verb() {
+            "start" => Command::StartOrchestration(StartOrchestration {
+                instance,
+                request,
+                execution: words.get("execution").unwrap_or_else(|| "e".repeat(32)),
+                name: words.get("name").unwrap_or_else(|| "order".to_owned()),
+                version: words.get("version"),
+                input: words.get("input"),
+                scheduled_start: words.get("at").map(|at| words::moment(&at)),
+                reuse: words.get("reuse").map(|list| ReusePolicy { replaceable: words::statuses(&list) }),
+                tags: words.get("tag").into_iter().map(|tag| (tag, "yes".to_owned())).collect(),
+                trace: None,
+            }),
+            "raise" => {
+                let (name, input) = (words.at(2).to_owned(), words.get("input"));
+                Command::RaiseEvent(RaiseEvent { instance, request, name, input })
+            }
+            "suspend" => Command::Suspend(Suspend { instance, request, reason: words.get("reason") }),
+            "resume" => Command::Resume(Resume { instance, request, reason: words.get("reason") }),
+            "terminate" => {
+                let (output, recursive) = (words.get("output"), words.has("recursive"));
+                Command::Terminate(Terminate { instance, request, output, recursive })
+            }
+            "purge" => Command::Purge(Purge { instance, request, recursive: words.has("recursive") }),
+            "answer" => self.answer(words, line),
+            "activity" => self.activity(words),
+            "stuck" => self.stuck(words),
+            "force" => {
+                let id = InstanceId::parse(&instance).unwrap();
+                let found = self.machine.ask(|rows| view::instance(rows, &id, false));
+                let execution = found.map(|view| view.execution).unwrap_or_default();
+                Command::ForceTerminate(ForceTerminate { instance, execution })
+            }
+            "acknowledge" => Command::AcknowledgeMessages(AcknowledgeMessages {
+                from: 0,
+                from_lineage: words.number("lineage", LINEAGE),
+                upto: words.at(1).parse().unwrap(),
+            }),
+            "epoch" => {
+                let Command::RaiseEpoch(command) = raise_epoch() else { panic!("an epoch") };
+                let (lineage, lease) = (words.number("lineage", LINEAGE), words.number("lease", LEASE));
+                Command::RaiseEpoch(RaiseEpoch { lineage, lease, ..command })
+            }
+            "fire" => Command::FireTimers(FireTimers {}),
+            "sweep" => Command::Sweep(Sweep { instance }),
+            verb => panic!("unknown verb {verb:?}"),
+        }
+    }
+
+    fn hand_out(&mut self, id: &str) -> String {
+        let epoch = Epoch { term: self.machine.id.term, ..self.machine.ask(view::meta).epoch };
+        let instance = InstanceId::parse(id).unwrap();
+        let now = self.machine.at;
+        let Some(turn) = self.machine.ask(|rows| view::turn(rows, &instance, epoch, now)) else {
+            return "no turn\n".to_owned();
+        };
+        let mut told = format!("turn {} at {}, delivers {}\n", turn.turn, turn.started_at, turn.delivered);
+        let past: Vec<u8> = turn.past.concat();
+        for event in words::past_events(&past) {
+            writeln!(told, "  past {}", words::event(&event)).unwrap();
+        }
+        for event in &turn.new_events {
+            let event = HistoryEvent::decode(event.clone()).unwrap();
+            writeln!(told, "  new {}", words::event(&event)).unwrap();
+        }
+        let token = TokenEpoch { lineage: epoch.lineage.0, lease: epoch.lease.0, term: epoch.term };
+        self.turns.insert(id.to_owned(), (turn, token));
+        told
+    }
+
+    fn answer(&mut self, words: &Words, line: &str) -> Command {
+        let (turn, epoch) = self.turns.get(words.id()).expect("a turn was handed out").clone();
+        let (_, actions) = line.split_once(" : ").unwrap_or((line, ""));
+        let now = self.machine.at;
+        let actions = actions.split(" ; ").filter(|text| !text.trim().is_empty());
+        Command::CompleteOrchestrationTurn(CompleteOrchestrationTurn {
+            instance: words.id().to_owned(),
+            execution: turn.execution,
+            epoch,
+            turn: turn.turn,
+            started_at: turn.started_at.into(),
+            delivered: turn.delivered,
+            events_processed: words.get("processed").map(|count| count.parse().unwrap()),
+            actions: actions.map(|text| words::action(text, now)).collect(),
+            custom_status: words.get("status"),
+            trace: None,
+        })
+    }
+
+    fn remembered(&self, words: &Words) -> (ActivityKey, i32, String, TokenEpoch) {
+        let task: i32 = words.at(2).parse().unwrap();
+        let mut known = self.activities.iter().filter(|a| a.0.instance == words.id() && a.1 == task);
+        let found = if words.has("first") { known.next() } else { known.next_back() };
+        found.expect("the activity was offered").clone()
+    }
+
+    fn activity(&mut self, words: &Words) -> Command {
+        let (activity, task, execution, mut epoch) = self.remembered(words);
+        epoch.lineage = words.number("lineage", epoch.lineage);
+        let failure = words.get("fail").map(|text| words::failure(&text));
+        let result = words.get("ok");
+        Command::CompleteActivity(CompleteActivity { activity, epoch, execution, task, result, failure })
+    }
+
+    fn stuck(&mut self, words: &Words) -> Command {
+        let id = InstanceId::parse(words.id()).unwrap();
+        let found = self.machine.ask(|rows| view::instance(rows, &id, false));
+        let activity = (!words.at(2).is_empty()).then(|| self.remembered(words).0);
+        Command::MarkStuck(MarkStuck {
+            instance: words.id().to_owned(),
+            execution: found.map(|view| view.execution).unwrap_or_default(),
+            activity,
+            reason: words.get("reason").unwrap_or_else(|| "no-worker".to_owned()),
+        })
+    }
+
+    fn deliver(&mut self, words: &Words) -> String {
+        let command = if words.has("again") {
+            self.delivered.clone().expect("something was delivered before")
+        } else {
+            let after = words.number("after", 0);
+            let messages = self.machine.ask(|rows| view::outbox(rows, PartitionId(0), after, 100));
+            let Some((first, _)) = messages.first() else { return "nothing to deliver\n".to_owned() };
+            ReceiveMessages {
+                from: 0,
+                from_lineage: words.number("lineage", LINEAGE),
+                to_lineage: words.number("to", LINEAGE),
+                first: *first,
+                messages: messages.iter().map(|(_, message)| message.clone()).collect(),
+            }
+        };
+        self.delivered = Some(command.clone());
+        self.apply(Command::ReceiveMessages(command))
+    }
+
+    fn outbox(&mut self) -> String {
+        let messages = self.machine.ask(|rows| view::outbox(rows, PartitionId(0), 0, 100));
+        messages
+            .iter()
+            .map(|(sequence, message)| format!("{sequence} {}\n", words::message(message)))
+            .collect()
+    }
+
+    fn lead(&mut self) -> String {
+        self.machine.fail_over();
+        self.follow_ups.clear();
+        self.outstanding()
+    }
+
+    fn outstanding(&mut self) -> String {
+        let found = self.machine.outstanding();
+        let mut effects = Effects::none();
+        found.into_iter().for_each(|effect| effects.push(effect));
+        self.tell(&effects)
+    }
+
+    fn follow(&mut self) -> String {
+        let mut told = String::new();
+        while let Some(command) = self.follow_ups.pop() {
+            writeln!(told, "{}", words::command(&command)).unwrap();
+            told.push_str(&self.apply(command));
+        }
+        told
+    }
+
+    fn show(&mut self, id: &str) -> String {
+        let id = InstanceId::parse(id).unwrap();
+        match self.machine.ask(|rows| view::instance(rows, &id, true)) {
+            Some(view) => words::instance(&view),
+            None => "no such instance\n".to_owned(),
+        }
+    }
+
+    fn history(&mut self, id: &str) -> String {
+        let id = InstanceId::parse(id).unwrap();
+        let mut told = String::new();
+        let mut cursor = Some(0);
+        while let Some(at) = cursor {
+            let Some(page) = self.machine.ask(|rows| view::history(rows, &id, at, 3)) else {
+                return "no such instance\n".to_owned();
+            };
+            for recorded in page.events {
+                let event = HistoryEvent::decode(recorded.event).unwrap();
+                let audience = if recorded.visible { "" } else { " (for people)" };
+                writeln!(told, "{}{audience}", words::event(&event)).unwrap();
+            }
+            cursor = page.next;
+        }
+        told
+    }
+
+    fn counts(&mut self) -> String {
+        let counts = self.machine.ask(view::counts);
+        let orphans = self.machine.ask(view::meta).orphans;
+        let by_status = StatusName::ALL.into_iter().filter_map(|status| {
+            let count = counts.by_status.get(&status).copied().filter(|count| *count > 0)?;
+            Some(format!("{status:?} {count}\n"))
+        });
+        let mut told: String = by_status.collect();
+        writeln!(told, "stuck {}, orphans {orphans}", counts.stuck).unwrap();
+        told
+    }
+}

@@ -1,0 +1,31 @@
+//! Each seeded bug is seen: with it, some transcript tells another story or some check stops.
+//!
+//! Not here: the bugs (`engine::mutants`), and finding them under faults, which is the simulation's.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use engine::mutants;
+
+use crate::scenarios::{tell, transcripts};
+
+fn is_seen() -> bool {
+    transcripts()
+        .iter()
+        .any(|(_, text)| catch_unwind(AssertUnwindSafe(|| tell(text))).ok().as_ref() != Some(text))
+}
+
+#[test]
+fn every_seeded_bug_is_seen_by_a_transcript() {
+    mutants::activate(None).unwrap();
+    assert!(!is_seen(), "without a bug every transcript tells its own story");
+    for name in mutants::ALL {
+        mutants::activate(Some(name)).unwrap();
+        assert!(is_seen(), "nobody sees {name}");
+    }
+    mutants::activate(None).unwrap();
+}
+
+#[test]
+fn a_seeded_bug_is_known_by_its_name_only() {
+    assert!(mutants::activate(Some("no-such-bug")).is_err());
+}
