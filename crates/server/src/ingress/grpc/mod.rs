@@ -28,4 +28,7 @@ mod turn;
 mod wire;
 mod work;
 
+#[cfg(test)]
+mod tests;
+
 pub use server::{Error, Options, Phase, serve};
