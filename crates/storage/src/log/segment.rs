@@ -10,8 +10,12 @@ use std::sync::Arc;
 
 use platform::{Disk, File, Mode};
 
+use super::open::len_u64;
 use crate::directory;
 use crate::error::Error;
+
+/// Bytes read with one call.
+const PIECE: usize = 256 << 10;
 
 /// The segment that is written to.
 #[derive(Debug)]
@@ -68,7 +72,15 @@ pub(super) fn read(segment: &Segment) -> Result<Vec<u8>, Error> {
         why: format!("a size of {} bytes is not possible", segment.size),
     })?;
     let mut bytes = vec![0; size];
-    segment.file.read_at(&mut bytes, 0).map_err(Error::io("read", &segment.path))?;
+    // Most of a young segment is zero: what is not copied takes no memory.
+    let mut piece = vec![0; PIECE.min(size)];
+    for start in (0..size).step_by(PIECE) {
+        let piece = &mut piece[..PIECE.min(size - start)];
+        segment.file.read_at(piece, len_u64(start)).map_err(Error::io("read", &segment.path))?;
+        if piece.iter().any(|byte| *byte != 0) {
+            bytes[start..start + piece.len()].copy_from_slice(piece);
+        }
+    }
     Ok(bytes)
 }
 
