@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod dispatch;
+pub mod doctor;
 pub mod ingress;
 pub mod node;
 pub mod observe;

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
 
 use super::child::Ports;
 use super::scene::Scene;
@@ -27,6 +28,8 @@ pub(super) async fn play(dir: &Path, is_quiet: bool) -> Result<Verdict, Failed> 
     welcome(&scene, dir);
     let asking = tokio::spawn(scene.asking());
     let mut trickle = tokio::time::interval(Duration::from_secs(1) / RATE);
+    // After an outage orders come at the old pace, not all at once.
+    trickle.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut tell = tokio::time::interval(TELL);
     let mut keys = pressed_keys();
     let mut number = 0;

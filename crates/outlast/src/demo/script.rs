@@ -5,6 +5,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use tokio::time::MissedTickBehavior;
+
 use super::child::Ports;
 use super::scene::{LOOK, Scene};
 use super::verdict::Verdict;
@@ -19,6 +21,8 @@ pub(super) async fn play(orders: u32, dir: &Path, is_quiet: bool) -> Result<Verd
     let mut scene = Scene::set(dir, Ports::Any, is_quiet).await?;
     let asking = tokio::spawn(scene.asking());
     let mut trickle = tokio::time::interval(Duration::from_secs(1) / RATE_MIN.max(orders / 10));
+    // After an outage orders come at the old pace, not all at once.
+    trickle.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut kills = KILLS_AT.iter().map(|percent| orders * percent / 100).peekable();
     for number in 1..=orders {
         trickle.tick().await;
