@@ -61,7 +61,7 @@ impl Tables {
         let dir = path.parent().unwrap_or(Path::new(""));
         directory::create(&*disk, dir)?;
         if !disk.exists(path).map_err(Error::io("look for", path))? {
-            return create(disk, path, options);
+            return create(&disk, path, options);
         }
         let tables = open(disk, path.to_owned(), options, Mode::ReadWrite)?;
         let facts = tables.facts()?;
@@ -251,12 +251,12 @@ fn error(path: &Path, trouble: Trouble) -> Error {
 }
 
 /// Makes the file under another name first, so that a crash leaves no half-made table behind.
-fn create(disk: Arc<dyn Disk>, path: &Path, options: Options) -> Result<Tables, Error> {
+fn create(disk: &Arc<dyn Disk>, path: &Path, options: Options) -> Result<Tables, Error> {
     let unfinished = path.with_extension("new");
     if disk.exists(&unfinished).map_err(Error::io("look for", &unfinished))? {
         disk.remove(&unfinished).map_err(Error::io("remove", &unfinished))?;
     }
-    let mut tables = open(Arc::clone(&disk), unfinished.clone(), options, Mode::CreateNew)?;
+    let mut tables = open(Arc::clone(disk), unfinished.clone(), options, Mode::CreateNew)?;
     tables.guarded(|| {
         let mut transaction = tables.database.begin_write()?;
         transaction.set_quick_repair(true);
@@ -267,7 +267,7 @@ fn create(disk: Arc<dyn Disk>, path: &Path, options: Options) -> Result<Tables, 
     })?;
     tables.path = path.to_owned();
     disk.rename(&unfinished, path).map_err(Error::io("rename", &unfinished))?;
-    directory::sync(&*disk, path.parent().unwrap_or(Path::new("")))?;
+    directory::sync(&**disk, path.parent().unwrap_or(Path::new("")))?;
     Ok(tables)
 }
 

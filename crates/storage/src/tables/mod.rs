@@ -33,7 +33,7 @@ impl Default for Options {
 pub struct Applied {
     /// Index of the newest entry whose writes are in the table.
     pub index: u64,
-    /// Its term.
+    /// The `term` of its log position.
     pub term: u64,
     /// Bytes that only the owner understands (membership).
     pub meta: Bytes,

@@ -82,7 +82,7 @@ fn version_1_of_the_node_log_is_read_and_written_as_ever() {
     for (name, path) in [("segment", "00000000000000000001.log"), ("format", "format"), ("closed", "closed")]
     {
         let written = disk.contents(&dir.join(path)).unwrap();
-        let bytes = read(&format!("log.{name}"), written.len(), &written);
+        let bytes = read(&format!("log-{name}.bin"), written.len(), &written);
         assert!(bytes == written, "{name}: what is written as version 1 has changed");
         put(&kept, &dir.join(path), &bytes);
     }
@@ -101,7 +101,7 @@ fn version_1_of_a_table_is_read_as_ever() {
     tables.store(batch(41, &[("a", Some("1")), ("b", Some("2"))]), Durability::Buffered).unwrap();
     tables.store(batch(42, &[("b", None), ("c", Some(""))]), Durability::Checkpoint).unwrap();
     drop(tables);
-    let bytes = read("table.redb", TABLE_LEN, &disk.contents(path).unwrap());
+    let bytes = read("table.bin", TABLE_LEN, &disk.contents(path).unwrap());
     let kept = SimDisk::new(2);
     put(&kept, path, &bytes);
     let tables = open(&kept).unwrap();
