@@ -13,6 +13,8 @@ mod extract;
 mod guard;
 mod model;
 mod node;
+#[cfg(test)]
+mod node_tests;
 mod openapi;
 mod problem;
 #[expect(unused_qualifications, reason = "in what utoipa's macros write")]
@@ -38,6 +40,7 @@ pub use problem::Problem;
 pub use serve::serve;
 
 use crate::config;
+use crate::ingress::auth::{Action, Principal, Resource, authorize};
 use crate::observe::codes;
 use crate::observe::metrics::Metrics;
 
@@ -47,6 +50,15 @@ struct App {
     backend: Arc<dyn Backend>,
     metrics: Arc<Metrics>,
     http: Arc<config::Http>,
+}
+
+impl App {
+    /// Asks whether the caller may; every handler but those about health and documentation does.
+    fn allow(&self, action: Action, resource: Resource<'_>) -> Result<(), Problem> {
+        // Every listener is for callers that need no proof until there are others.
+        authorize(Principal::Local, action, resource)
+            .map_err(|denied| Problem::new(&codes::DENIED, denied.to_string()))
+    }
 }
 
 impl fmt::Debug for App {

@@ -197,7 +197,7 @@ pub struct StartedInstance {
     pub schema: u32,
     /// Its id.
     pub id: String,
-    /// Whether this request started it; false for a repeat.
+    /// Whether it was created; a repeat with the same key gets the answer of the first.
     pub created: bool,
 }
 

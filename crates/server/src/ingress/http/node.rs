@@ -179,7 +179,7 @@ impl NodeApi {
         let mut found = Vec::new();
         for _ in 0..LOOKS_MAX {
             if partition >= hub.partitions() {
-                return Ok(self.page(hub, found, filter.values, None).await?);
+                return self.page(hub, found, filter.values, None).await;
             }
             let room = limit.saturating_sub(found.len());
             if room == 0 {
@@ -258,6 +258,7 @@ fn no_worker(hub: &str, queue: &Queue) -> Warning {
     warning(&codes::NO_WORKER, detail)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "fits `map_err` as it is")]
 fn unavailable(error: Unavailable) -> Problem {
     let code = match &error {
         Unavailable::NotLeading => &codes::UNAVAILABLE,

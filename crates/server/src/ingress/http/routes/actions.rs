@@ -17,6 +17,7 @@ use super::super::App;
 use super::super::extract::{InstancePath, NamePath, OptionalJson, Params, idempotency_key, parse_value};
 use super::super::model::{Done, Purged, Reason, SCHEMA, Termination};
 use super::super::problem::Problem;
+use crate::ingress::auth::{Action, Resource};
 use crate::observe::codes;
 
 /// The parameters that `Idempotency-Key` becomes.
@@ -116,6 +117,7 @@ pub(in super::super) async fn purge(
     Params(purging): Params<Purging>,
     headers: HeaderMap,
 ) -> Result<JsonBody<Purged>, Problem> {
+    app.allow(Action::Purge, Resource::Instance(&path.hub, &path.id))?;
     let command = Command::Purge(Purge {
         instance: path.id.as_str().to_owned(),
         request: request_id(&headers)?,
@@ -142,6 +144,7 @@ async fn not_purged(app: &App, hub: String, id: InstanceId) -> Result<Problem, P
 }
 
 async fn done(app: &App, path: InstancePath, command: Command) -> Result<JsonBody<Done>, Problem> {
+    app.allow(Action::Write, Resource::Instance(&path.hub, &path.id))?;
     let id = path.id.clone();
     let changed = match app.backend.ask(path.hub, path.id, command).await? {
         Reply::Done | Reply::Started { .. } | Reply::Purged { .. } => true,

@@ -14,11 +14,13 @@ use super::super::App;
 use super::super::extract::{HubPath, Json, Params};
 use super::super::model::{Hub, HubList, NewHub, SCHEMA};
 use super::super::problem::Problem;
+use crate::ingress::auth::{Action, Resource};
 use crate::observe::codes;
 
 /// All task hubs.
 #[utoipa::path(get, path = "/api/v1/hubs", tag = "hubs", operation_id = "listHubs", responses((status = 200, body = HubList)))]
 pub(in super::super) async fn list(State(app): State<App>) -> Result<JsonBody<HubList>, Problem> {
+    app.allow(Action::Read, Resource::Node)?;
     Ok(JsonBody(HubList { schema: SCHEMA, hubs: app.backend.hubs().await? }))
 }
 
@@ -28,6 +30,7 @@ pub(in super::super) async fn create(
     State(app): State<App>,
     Json(new): Json<NewHub>,
 ) -> Result<Response, Problem> {
+    app.allow(Action::Administer, Resource::Hub(&new.name))?;
     if new.partitions.is_some_and(|partitions| !(1..=1_024).contains(&partitions)) {
         return Err(Problem::new(&codes::BODY_INVALID, "partitions is not 1 to 1024"));
     }
@@ -43,6 +46,7 @@ pub(in super::super) async fn show(
     State(app): State<App>,
     HubPath(name): HubPath,
 ) -> Result<JsonBody<Hub>, Problem> {
+    app.allow(Action::Read, Resource::Hub(&name))?;
     let found = app.backend.hubs().await?.into_iter().find(|hub| hub.name == name);
     found.map(JsonBody).ok_or_else(|| not_found(&name))
 }
@@ -67,6 +71,7 @@ pub(in super::super) async fn delete(
     HubPath(name): HubPath,
     Params(deletion): Params<Deletion>,
 ) -> Result<Response, Problem> {
+    app.allow(Action::Administer, Resource::Hub(&name))?;
     if !deletion.last {
         return Ok(JsonBody(app.backend.delete_hub(name).await?).into_response());
     }
@@ -95,6 +100,7 @@ pub(in super::super) async fn verb(
 /// Brings a deleted task hub back.
 #[utoipa::path(post, path = "/api/v1/hubs/{hub}:undelete", tag = "hubs", operation_id = "undeleteHub", params(("hub" = String, Path)), responses((status = 200, body = Hub)))]
 pub(in super::super) async fn undelete(app: App, name: String) -> Result<JsonBody<Hub>, Problem> {
+    app.allow(Action::Administer, Resource::Hub(&name))?;
     app.backend.undelete_hub(name).await.map(JsonBody)
 }
 

@@ -21,6 +21,7 @@ use super::super::model::{History, Instance, InstanceList, NewInstance, SCHEMA, 
 use super::super::problem::Problem;
 use super::super::{App, cursor};
 use super::actions::{Idempotency, refused, request_id};
+use crate::ingress::auth::{Action, Resource};
 use crate::observe::codes;
 
 /// Instances or events on a page where the caller does not say.
@@ -40,6 +41,7 @@ pub(in super::super) async fn start(
         Some(id) => parse_id(id)?,
         None => parse_id(&minted_id(&app, &hub, idempotency_key(&headers)?))?,
     };
+    app.allow(Action::Write, Resource::Instance(&hub, &id))?;
     let command = start_command(&app, &id, new, &headers)?;
     let created = match app.backend.ask(hub.clone(), id.clone(), command).await? {
         Reply::Started { .. } | Reply::Done | Reply::Purged { .. } => true,
@@ -166,6 +168,7 @@ pub(in super::super) async fn list(
     HubPath(hub): HubPath,
     Params(listing): Params<Listing>,
 ) -> Result<JsonBody<InstanceList>, Problem> {
+    app.allow(Action::Read, Resource::Hub(&hub))?;
     let filter = listing.filter()?;
     let limit = page_size(listing.limit)?;
     let name = format!("instances of {hub}: {filter:?}");
@@ -181,6 +184,7 @@ pub(in super::super) async fn show(
     State(app): State<App>,
     path: InstancePath,
 ) -> Result<JsonBody<Instance>, Problem> {
+    app.allow(Action::Read, Resource::Instance(&path.hub, &path.id))?;
     let found = app.backend.instance(path.hub, path.id.clone()).await?;
     found.map(JsonBody).ok_or_else(|| not_found(&path.id))
 }
@@ -202,6 +206,7 @@ pub(in super::super) async fn wait(
     path: InstancePath,
     Params(waiting): Params<Waiting>,
 ) -> Result<Response, Problem> {
+    app.allow(Action::Read, Resource::Instance(&path.hub, &path.id))?;
     let timeout = match &waiting.timeout {
         Some(text) => parse_span("timeout", text, app.http.wait_max)?,
         None => app.http.wait_max.min(std::time::Duration::from_secs(30)),
@@ -231,6 +236,7 @@ pub(in super::super) async fn history(
     path: InstancePath,
     Params(paging): Params<HistoryPaging>,
 ) -> Result<JsonBody<History>, Problem> {
+    app.allow(Action::Read, Resource::Instance(&path.hub, &path.id))?;
     let limit = page_size(paging.limit)?;
     let name = format!("history of {}/{}", path.hub, path.id);
     let place = paging.cursor.as_deref().map(|text| cursor::read(&name, text)).transpose()?;

@@ -10,6 +10,7 @@ use http::{HeaderMap, header};
 use super::super::model::{NodeStatus, Status};
 use super::super::problem::Problem;
 use super::super::{App, openapi};
+use crate::ingress::auth::{Action, Resource};
 use crate::observe::codes;
 use crate::observe::metrics::{CLASSIC_TYPE, OPEN_METRICS_TYPE};
 
@@ -63,6 +64,7 @@ fn set_instances(app: &App, status: &NodeStatus) {
 /// The node's state.
 #[utoipa::path(get, path = "/api/v1/status", tag = "node", operation_id = "status", responses((status = 200, body = NodeStatus)))]
 pub(in super::super) async fn status(State(app): State<App>) -> Result<JsonBody<NodeStatus>, Problem> {
+    app.allow(Action::Connect, Resource::Node)?;
     app.backend.status().await.map(JsonBody)
 }
 
