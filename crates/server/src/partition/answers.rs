@@ -79,6 +79,11 @@ impl Partition {
         })
     }
 
+    /// What the rows say of the partition as a whole, entries that are only proposed included.
+    pub fn meta(&mut self) -> Result<view::Meta, Halt> {
+        self.load_meta()
+    }
+
     pub(super) fn load_meta(&mut self) -> Result<view::Meta, Halt> {
         self.see(view::meta)
     }
