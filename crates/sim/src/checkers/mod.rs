@@ -1,0 +1,41 @@
+//! What must hold whatever goes wrong, one file each.
+//!
+//! | invariant                | file           |
+//! |--------------------------|----------------|
+//! | ElectionSafety           | `elections`    |
+//! | TermNeverFalls           | `elections`    |
+//! | CommittedImmutable       | `committed`    |
+//! | StateIsFunctionOfLog     | `digests`      |
+//! | OneResultPerTask         | `results`      |
+//! | HistoryAppendOnly        | `histories`    |
+//! | TimersNeverEarly         | `histories`    |
+//! | DeliveredOnce            | `histories`    |
+//! | OneTerminalState         | `outcomes`     |
+//! | NothingAcknowledgedLost  | `outcomes`     |
+//! | EverythingEnds           | `outcomes`     |
+//!
+//! Not here: the runs. A checker is told what happened, reports, and changes nothing.
+
+pub mod committed;
+pub mod digests;
+pub mod elections;
+pub mod histories;
+pub mod outcomes;
+pub mod results;
+
+/// All of them.
+#[derive(Debug, Default)]
+pub struct Checkers {
+    /// Terms and their leaders.
+    pub elections: elections::Elections,
+    /// Committed positions.
+    pub committed: committed::Committed,
+    /// State at each position.
+    pub digests: digests::Digests,
+    /// Results of tasks.
+    pub results: results::Results,
+    /// What workers are given.
+    pub histories: histories::Histories,
+    /// How orchestrations end.
+    pub outcomes: outcomes::Outcomes,
+}

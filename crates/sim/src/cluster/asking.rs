@@ -1,0 +1,61 @@
+//! Requests reach cores, answers reach those who asked; both take time, and a dead process answers
+//! nothing.
+//!
+//! Not here: what clients ask for (`workloads`), what workers answer (`workers`).
+
+use engine::id::PartitionId;
+use server::partition::messages::{Event, Outcome, Question, Request, Settled, Ticket};
+
+use super::World;
+use super::queue::{Asker, Life};
+use crate::violation::Violation;
+
+impl World {
+    pub(super) fn ask(
+        &mut self,
+        to: usize,
+        partition: PartitionId,
+        request: Request,
+        asker: Asker,
+    ) -> Result<(), Violation> {
+        let Some(life) = self.life(to) else { return Ok(()) };
+        let Some(resident) = self.resident(life, partition) else { return Ok(()) };
+        let ticket = match asker {
+            Asker::Peer => None,
+            Asker::Client(_) | Asker::Worker(_) => Some(resident.ticket(asker)),
+        };
+        self.feed(life, partition, Event::Asked { request, ticket })
+    }
+
+    /// A client reads; the answer comes like that of a request.
+    pub(crate) fn question(
+        &mut self,
+        to: usize,
+        partition: PartitionId,
+        question: Question,
+        asker: Asker,
+    ) -> Result<(), Violation> {
+        let Some(life) = self.life(to) else { return Ok(()) };
+        let Some(resident) = self.resident(life, partition) else { return Ok(()) };
+        let ticket = resident.ticket(asker);
+        self.feed(life, partition, Event::Questioned { question, ticket })
+    }
+
+    pub(super) fn settled(
+        &mut self,
+        life: Life,
+        partition: PartitionId,
+        ticket: Ticket,
+        settled: Settled,
+    ) -> Result<(), Violation> {
+        let Some(resident) = self.resident(life, partition) else { return Ok(()) };
+        match (resident.askers.remove(&ticket), settled) {
+            (Some(Asker::Worker(item)), Settled::Reply(Ok(Outcome::Partition(reply)))) => {
+                self.worked(item, &Ok(reply))
+            }
+            (Some(Asker::Worker(item)), Settled::Reply(Err(why))) => self.worked(item, &Err(why)),
+            (Some(Asker::Client(call)), settled) => self.answered(call, settled),
+            (Some(Asker::Worker(_) | Asker::Peer) | None, _) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Faults happen, and end.
+//!
+//! Not here: which and when (`faults`). A fault that has no object any more, such as a node that is
+//! down already, does nothing.
+
+use std::time::Duration;
+
+use engine::id::PartitionId;
+use platform::fault::Restart;
+
+use super::World;
+use super::queue::{Happening, MS};
+use crate::faults::{Death, Fault};
+use crate::violation::Violation;
+
+impl World {
+    pub(super) fn fault(&mut self, number: usize) -> Result<(), Violation> {
+        let Some((_, fault)) = self.plan.get(number).cloned() else { return Ok(()) };
+        if self.healed {
+            return Ok(());
+        }
+        self.trace.line(format_args!("{} fault {fault:?}", self.now));
+        let ends_after = match fault {
+            Fault::Kill { node, death } => return self.strike(node, death),
+            Fault::PowerCut => {
+                self.marks.reach("power cut of all nodes");
+                (0..self.nodes.len()).for_each(|node| self.kill(node, Restart::PowerCut));
+                return Ok(());
+            }
+            Fault::FailSync { node } => {
+                self.on_disk(node, |disk| disk.fail_syncs(1));
+                return Ok(());
+            }
+            Fault::SlowDisk { node, ms } => {
+                self.on_disk(node, |disk| disk.slow_syncs(300, Duration::from_millis(ms)));
+                300 * MS
+            }
+            Fault::FullDisk { node, ms } => {
+                self.on_disk(node, |disk| disk.set_capacity(Some(0)));
+                ms * MS
+            }
+            Fault::ClockJump { node, forward, ms } => {
+                self.jump(node, forward, ms);
+                return Ok(());
+            }
+            Fault::Isolate { node, ms } => {
+                self.network.isolate(node, self.nodes.len());
+                ms * MS
+            }
+            Fault::IsolateLeader { partition, ms } => {
+                let Some(node) = self.leader(PartitionId(partition)) else { return Ok(()) };
+                self.marks.reach("leader isolated from its followers");
+                self.network.isolate(node, self.nodes.len());
+                ms * MS
+            }
+        };
+        self.queue.push(self.now + ends_after, Happening::FaultEnds(number));
+        Ok(())
+    }
+
+    fn on_disk(&self, node: usize, change: impl Fn(&platform::fault::SimDisk)) {
+        if let Some(machine) = self.nodes.get(node) {
+            change(&machine.disk);
+        }
+    }
+
+    fn strike(&mut self, node: usize, death: Death) -> Result<(), Violation> {
+        match death {
+            Death::Now(how) => self.kill(node, how),
+            Death::AtIo(more) => {
+                self.on_disk(node, |disk| disk.crash_at_io(disk.counters().ios + more));
+            }
+        }
+        Ok(())
+    }
+
+    fn jump(&mut self, node: usize, forward: bool, ms: u64) {
+        self.marks.reach("clock jumped");
+        let Some(machine) = self.nodes.get(node) else { return };
+        let wall = platform::Clock::wall(machine.clock.as_ref());
+        let by = Duration::from_millis(ms);
+        machine.clock.jump_wall(if forward { wall + by } else { wall.saturating_sub(by) });
+    }
+
+    pub(super) fn fault_ends(&mut self, number: usize) -> Result<(), Violation> {
+        match self.plan.get(number).map(|(_, fault)| fault.clone()) {
+            Some(Fault::SlowDisk { node, .. }) => {
+                self.on_disk(node, |disk| disk.slow_syncs(0, Duration::ZERO))
+            }
+            Some(Fault::FullDisk { node, .. }) => self.on_disk(node, |disk| disk.set_capacity(None)),
+            Some(Fault::Isolate { .. } | Fault::IsolateLeader { .. }) => self.network.mend(),
+            Some(Fault::Kill { .. } | Fault::PowerCut | Fault::FailSync { .. } | Fault::ClockJump { .. })
+            | None => {}
+        }
+        Ok(())
+    }
+
+    /// A process is gone, and comes back after a while.
+    pub(crate) fn kill(&mut self, node: usize, how: Restart) {
+        let Some(machine) = self.nodes.get_mut(node) else { return };
+        if machine.restarting {
+            return;
+        }
+        machine.restarting = true;
+        machine.die(how);
+        self.trace.line(format_args!("{} node {node} died: {how:?}", self.now));
+        let at = self.soon(10 * MS, 150 * MS);
+        self.queue.push(at, Happening::Start(node));
+    }
+
+    /// Every orchestration is to be looked at once more.
+    pub fn look_again(&mut self, purging: bool) {
+        self.clients.look_again(purging);
+        for client in 0..self.clients.len() {
+            let at = self.soon(MS, 50 * MS);
+            self.queue.push(at, Happening::Client(client));
+        }
+    }
+
+    /// No more faults from here on.
+    pub fn heal(&mut self) {
+        self.healed = true;
+        self.network.heal();
+        for node in 0..self.nodes.len() {
+            self.on_disk(node, |disk| {
+                disk.set_capacity(None);
+                disk.slow_syncs(0, Duration::ZERO);
+                disk.fail_syncs(0);
+                disk.crash_at_io(u64::MAX);
+            });
+        }
+        self.trace.line(format_args!("{} healed", self.now));
+    }
+}

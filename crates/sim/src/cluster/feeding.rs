@@ -1,0 +1,197 @@
+//! Feeding the cores, and what becomes of what they say.
+//!
+//! Not here: the disks (`disks`), the effects (`performing`). Events of one partition are gathered
+//! for a moment before it settles, as a busy server's thread does.
+
+use engine::id::PartitionId;
+use platform::fault::Restart;
+use server::partition::messages::{Event, Outputs};
+
+use super::World;
+use super::process::{Process, StartError};
+use super::queue::{Happening, Life, MS};
+use crate::violation::{Violation, require};
+
+impl World {
+    pub(super) fn start(&mut self, node: usize) -> Result<(), Violation> {
+        let setup = self.setup.clone();
+        let now = self.now;
+        let Some(machine) = self.nodes.get_mut(node).filter(|machine| machine.process.is_none()) else {
+            return Ok(());
+        };
+        machine.bring_up_disk();
+        machine.catch_up(now);
+        let life = machine.next_life(node);
+        match Process::start(life, &setup, &machine.disk, machine.clock.clone()) {
+            Ok(process) => machine.process = Some(process),
+            Err(_) if machine.disk.is_halted() || machine.may_halt() => return self.died_opening(node),
+            Err(StartError::Full) => {
+                self.queue.push(now + 20 * MS, Happening::Start(node));
+                return Ok(());
+            }
+            Err(StartError::Other(why)) => {
+                return Err(Violation { invariant: "NodeOpens", detail: format!("node {node}: {why}") });
+            }
+        }
+        self.trace.line(format_args!("{now} node {node} started, life {}", life.number));
+        for partition in (0..setup.partitions).map(PartitionId) {
+            let term = self.resident(life, partition).map_or(0, |resident| resident.core.group().term());
+            self.checkers.elections.on_opened(partition, node, term)?;
+            self.feed(life, partition, Event::Woke)?;
+        }
+        if setup.voters > 1 {
+            self.queue.push(self.soon(0, 10 * MS), Happening::Tick(life));
+        }
+        Ok(())
+    }
+
+    fn died_opening(&mut self, node: usize) -> Result<(), Violation> {
+        self.marks.reach("process died while opening");
+        let how = if self.random.chance(500) { Restart::PowerCut } else { Restart::ProcessKilled };
+        self.kill(node, how);
+        Ok(())
+    }
+
+    pub(super) fn tick(&mut self, life: Life) -> Result<(), Violation> {
+        let Some(process) = self.process(life) else { return Ok(()) };
+        let partitions: Vec<_> = process.residents.keys().copied().collect();
+        self.queue.push(self.now + super::TICK, Happening::Tick(life));
+        partitions.into_iter().try_for_each(|partition| self.feed(life, partition, Event::Ticked))
+    }
+
+    pub(super) fn resident(
+        &mut self,
+        life: Life,
+        partition: PartitionId,
+    ) -> Option<&mut super::process::Resident> {
+        self.process(life)?.residents.get_mut(&partition)
+    }
+
+    /// Gives a core an event.
+    pub(crate) fn feed(&mut self, life: Life, partition: PartitionId, event: Event) -> Result<(), Violation> {
+        let now = self.now;
+        let Some(machine) = self.nodes.get_mut(life.node) else { return Ok(()) };
+        machine.catch_up(now);
+        let Some(process) = machine.process(life) else { return Ok(()) };
+        let stamp = process.stamp();
+        let Some(resident) = process.residents.get_mut(&partition) else { return Ok(()) };
+        resident.core.step(event, stamp, &mut resident.outputs);
+        let settles = !std::mem::replace(&mut resident.settling, true);
+        if settles {
+            let at = self.soon(0, 60);
+            self.queue.push(at, Happening::Settle(life, partition));
+        }
+        self.look_at_disk(life.node);
+        Ok(())
+    }
+
+    /// A process whose disk has halted is no more.
+    pub(super) fn look_at_disk(&mut self, node: usize) {
+        let Some(machine) = self.nodes.get(node) else { return };
+        if machine.disk.is_halted() && machine.process.is_some() {
+            self.marks.reach("process killed between two I/Os");
+            let how = if self.random.chance(500) { Restart::PowerCut } else { Restart::ProcessKilled };
+            self.kill(node, how);
+        }
+    }
+
+    pub(super) fn settle(&mut self, life: Life, partition: PartitionId) -> Result<(), Violation> {
+        let now = self.now;
+        let Some(machine) = self.nodes.get_mut(life.node) else { return Ok(()) };
+        machine.catch_up(now);
+        let may_halt = machine.may_halt();
+        let Some(process) = machine.process(life) else { return Ok(()) };
+        let stamp = process.stamp();
+        let Some(resident) = process.residents.get_mut(&partition) else { return Ok(()) };
+        resident.settling = false;
+        resident.core.settle(stamp, &mut resident.outputs);
+        let outputs = std::mem::take(&mut resident.outputs);
+        if machine.disk.is_halted() {
+            self.look_at_disk(life.node);
+            return Ok(());
+        }
+        if let Some(why) = &outputs.halted {
+            require(may_halt, "NothingHalts", || format!("{partition:?} on node {}: {why}", life.node))?;
+            self.marks.reach("sync failed and the node stopped");
+            // Somebody sees the alarm and starts it anew.
+            self.kill(life.node, Restart::PowerCut);
+            return Ok(());
+        }
+        self.deal_with(life, partition, outputs, stamp)?;
+        self.look(life, partition)
+    }
+
+    fn deal_with(
+        &mut self,
+        life: Life,
+        partition: PartitionId,
+        outputs: Outputs,
+        stamp: engine::time::Timestamp,
+    ) -> Result<(), Violation> {
+        if let Some(at) = outputs.wake_at {
+            let wait = u64::try_from(at.since(stamp).as_micros()).unwrap_or(0).max(1);
+            self.queue.push(self.now + wait, Happening::Feed(life, partition, Box::new(Event::Woke)));
+        }
+        self.write(life, partition, outputs.log, outputs.flush);
+        if let Some(store) = outputs.store {
+            let at = self.soon(50, 3 * MS);
+            self.queue.push(at, Happening::Store(life, partition, Box::new(store)));
+        }
+        self.send(life, partition, outputs.messages);
+        for perform in outputs.perform {
+            self.perform(life, partition, perform);
+        }
+        outputs
+            .settled
+            .into_iter()
+            .try_for_each(|(ticket, settled)| self.settled(life, partition, ticket, settled))
+    }
+
+    fn send(&mut self, life: Life, partition: PartitionId, messages: Vec<(u64, bytes::Bytes)>) {
+        let from = replication::ReplicaId(life.node as u64 + 1);
+        for (to, bytes) in messages {
+            let to = usize::try_from(to).unwrap_or(1) - 1;
+            for delay in self.network.deliveries(life.node, to) {
+                let bytes = bytes.clone();
+                self.queue.push(self.now + delay, Happening::Message { to, partition, from, bytes });
+            }
+        }
+    }
+
+    /// Looks at every replica.
+    pub fn look_at_all(&mut self) -> Result<(), Violation> {
+        for node in 0..self.nodes.len() {
+            let Some(life) = self.life(node) else { continue };
+            for partition in (0..self.setup.partitions).map(PartitionId) {
+                self.look_closely(life, partition)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn look_closely(&mut self, life: Life, partition: PartitionId) -> Result<(), Violation> {
+        let Some(resident) = self.resident(life, partition) else { return Ok(()) };
+        let Ok(meta) = resident.core.meta() else { return Ok(()) };
+        self.checkers.digests.on_digest(partition, life.node, meta.applied, meta.digest)
+    }
+
+    /// Looks at a core from outside, as far as checkers care.
+    fn look(&mut self, life: Life, partition: PartitionId) -> Result<(), Violation> {
+        if self.random.chance(150) {
+            self.look_closely(life, partition)?;
+        }
+        let node = life.node;
+        let Some(resident) = self.resident(life, partition) else { return Ok(()) };
+        let (role, term) = (resident.core.group().role(), resident.core.group().term());
+        let committed = resident.core.committed();
+        let leads = resident.core.leads().map(|epoch| epoch.term);
+        let led = std::mem::replace(&mut resident.led, leads);
+        if matches!(role, replication::Role::Elected | replication::Role::Established) {
+            self.checkers.elections.on_leader(partition, term, node)?;
+        }
+        if let Some(term) = leads.filter(|_| led != leads) {
+            self.trace.line(format_args!("{} node {node} leads {partition:?} in term {term}", self.now));
+        }
+        self.checkers.committed.on_committed(partition, node, committed)
+    }
+}

@@ -1,0 +1,220 @@
+//! One process: the node log, and a replica of each partition with all that a server keeps around
+//! its core.
+//!
+//! Not here: when things happen (`cluster`), and performing effects (`performing`). This is the
+//! part of a server's threads, played without threads.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::id::{Lineage, PartitionId};
+use platform::fault::{SimClock, SimDisk};
+use replication::{Config, Group, ReplicaId};
+use server::dispatch::Work;
+use server::partition::clock::StampClock;
+use server::partition::core::{Partition, Parts};
+use server::partition::machine::Machine;
+use server::partition::messages::{LogOutput, Outputs, Ticket, Tuning};
+use storage::log::{NodeLog, Options};
+use storage::{GroupKey, Record, Tables};
+
+use super::queue::{Asker, Life};
+
+/// The hub of the simulation.
+const HUB: u64 = 1;
+const LINEAGE: Lineage = Lineage(1);
+
+/// What is the same for all processes of a world.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// Of the whole run.
+    pub seed: u64,
+    /// Replicas of each partition, one a node.
+    pub voters: u64,
+    /// Partitions of the hub.
+    pub partitions: u32,
+}
+
+/// Records of one partition on their way to the log.
+#[derive(Debug)]
+pub struct Job {
+    /// Whose.
+    pub partition: PartitionId,
+    /// The newest output among them.
+    pub number: u64,
+    /// The group's term when they were made.
+    pub term: u64,
+    /// In order.
+    pub records: Vec<Record>,
+}
+
+/// A replica of a partition in its process.
+#[derive(Debug)]
+pub struct Resident {
+    /// The core.
+    pub core: Partition,
+    /// What it has said since the last settling.
+    pub outputs: Outputs,
+    /// A settling is on its way.
+    pub settling: bool,
+    /// Records that nobody waits for, and the newest output among them.
+    riding: Vec<Record>,
+    riding_number: u64,
+    given: u64,
+    /// Work that is offered or handed out, and the attempt.
+    pub out: BTreeMap<Work, u32>,
+    /// Who waits for what.
+    pub askers: BTreeMap<Ticket, Asker>,
+    next_ticket: u64,
+    /// The term in which it was last seen to lead.
+    pub led: Option<u64>,
+}
+
+impl Resident {
+    fn new(core: Partition) -> Self {
+        Self {
+            core,
+            outputs: Outputs::default(),
+            settling: false,
+            riding: Vec::new(),
+            riding_number: 0,
+            given: 0,
+            out: BTreeMap::new(),
+            askers: BTreeMap::new(),
+            next_ticket: 0,
+            led: None,
+        }
+    }
+
+    /// A ticket for whoever asks.
+    pub fn ticket(&mut self, asker: Asker) -> Ticket {
+        self.next_ticket += 1;
+        let ticket = Ticket(self.next_ticket);
+        self.askers.insert(ticket, asker);
+        ticket
+    }
+
+    /// What goes to the log now: all that rides along, as soon as anything is urgent.
+    pub fn write(&mut self, partition: PartitionId, outputs: Vec<LogOutput>, flush: bool) -> Option<Job> {
+        let mut urgent = flush;
+        for output in outputs {
+            urgent |= output.urgent;
+            self.riding_number = output.number;
+            self.riding.extend(output.records);
+        }
+        if !urgent || self.riding_number <= self.given {
+            return None;
+        }
+        self.given = self.riding_number;
+        let records = std::mem::take(&mut self.riding);
+        Some(Job { partition, number: self.riding_number, term: self.core.group().term(), records })
+    }
+}
+
+/// What the log thread is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogWriter {
+    /// Waiting for records.
+    Idle,
+    /// Writing, or about to.
+    Busy,
+    /// Waiting for room on the disk.
+    Full,
+}
+
+/// See the file's header.
+#[derive(Debug)]
+pub struct Process {
+    /// Which one.
+    pub life: Life,
+    /// Its log.
+    pub log: NodeLog,
+    /// What its log thread does.
+    pub writer: LogWriter,
+    /// What waits for the log thread.
+    pub jobs: Vec<Job>,
+    /// Its replicas.
+    pub residents: BTreeMap<PartitionId, Resident>,
+    clock: StampClock,
+}
+
+/// Why a process could not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The disk has no room; it is tried again.
+    Full,
+    /// Anything else, in words.
+    Other(String),
+}
+
+impl From<storage::Error> for StartError {
+    fn from(error: storage::Error) -> Self {
+        if matches!(error, storage::Error::Full { .. }) { Self::Full } else { Self::Other(error.to_string()) }
+    }
+}
+
+impl Process {
+    /// Opens everything that the disk holds.
+    pub fn start(
+        life: Life,
+        setup: &Setup,
+        disk: &SimDisk,
+        clock: Arc<SimClock>,
+    ) -> Result<Self, StartError> {
+        let (log, mut recovered) =
+            NodeLog::open(Arc::new(disk.clone()), Path::new("/data/log"), Options::small())?;
+        if let Some((group, damage)) = recovered.quarantined.first_key_value() {
+            return Err(StartError::Other(format!("{group:?} is quarantined: {damage:?}")));
+        }
+        let mut residents = BTreeMap::new();
+        for partition in (0..setup.partitions).map(PartitionId) {
+            let replica = u64::try_from(life.node).unwrap_or(0) + 1;
+            let key = GroupKey { partition: HUB << 32 | u64::from(partition.0), lineage: LINEAGE.0, replica };
+            let path = PathBuf::from(format!("/data/partition-{}.redb", partition.0));
+            let tables = Arc::new(Tables::open(Arc::new(disk.clone()), &path, tables_options())?);
+            let applied = tables.applied()?.index;
+            let group = Group::open(group_config(setup, key), recovered.groups.remove(&key), applied)
+                .map_err(|error| StartError::Other(error.to_string()))?;
+            let machine = Machine::Partition { id: partition, of: setup.partitions };
+            let parts = Parts { machine, group, tables, lineage: LINEAGE, tuning: tuning() };
+            let core = Partition::open(parts).map_err(|halt| StartError::Other(halt.to_string()))?;
+            residents.insert(partition, Resident::new(core));
+        }
+        let clock = StampClock::new(clock);
+        Ok(Self { life, log, writer: LogWriter::Idle, jobs: Vec::new(), residents, clock })
+    }
+
+    /// The time to stamp with.
+    pub fn stamp(&mut self) -> engine::time::Timestamp {
+        self.clock.now()
+    }
+}
+
+fn group_config(setup: &Setup, key: GroupKey) -> Config {
+    let mut config = Config::new(key, (1..=setup.voters).map(ReplicaId).collect());
+    config.seed = setup.seed ^ key.partition;
+    // Small, so that a batch takes several messages.
+    config.limits.message_bytes_max = 2 << 10;
+    config.limits.messages_in_flight_max = 8;
+    config.limits.committed_bytes_max = 8 << 10;
+    config
+}
+
+fn tables_options() -> storage::tables::Options {
+    storage::tables::Options { cache_bytes: 64 << 10, free_bytes_min: 16 << 10, ..Default::default() }
+}
+
+/// Tiny, so that eviction and checkpoints happen in the middle of everything.
+fn tuning() -> Tuning {
+    Tuning {
+        working_set_bytes: 4 << 10,
+        checkpoint_bytes: 16 << 10,
+        checkpoint_age: Duration::from_millis(150),
+        termination_wait: Duration::from_millis(300),
+        resend_after: Duration::from_millis(200),
+        messages_max: 3,
+        ..Tuning::default()
+    }
+}

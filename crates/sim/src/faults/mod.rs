@@ -1,0 +1,104 @@
+//! What breaks in a run, and when: data, drawn from the seed before the run begins.
+//!
+//! Not here: breaking it (`cluster::breaking`). Each kind has its share; a run has a few of them,
+//! so that a failing one can be understood.
+
+use platform::fault::{Restart, SimEntropy};
+
+use crate::cluster::queue::{MS, Micros};
+
+/// How a process dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Death {
+    /// At once.
+    Now(Restart),
+    /// At the disk's next-but-so-many I/O.
+    AtIo(u64),
+}
+
+/// One thing that breaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// A process dies.
+    Kill {
+        /// On this node.
+        node: usize,
+        /// How.
+        death: Death,
+    },
+    /// All nodes lose power at once.
+    PowerCut,
+    /// The next sync fails.
+    FailSync {
+        /// On this node.
+        node: usize,
+    },
+    /// Syncs are slow for a while.
+    SlowDisk {
+        /// On this node.
+        node: usize,
+        /// By so much.
+        ms: u64,
+    },
+    /// There is no room on the disk for a while.
+    FullDisk {
+        /// On this node.
+        node: usize,
+        /// For so long.
+        ms: u64,
+    },
+    /// The wall clock jumps.
+    ClockJump {
+        /// On this node.
+        node: usize,
+        /// Into the future.
+        forward: bool,
+        /// By so much.
+        ms: u64,
+    },
+    /// A node's links to the others are cut for a while.
+    Isolate {
+        /// This node's.
+        node: usize,
+        /// For so long.
+        ms: u64,
+    },
+    /// The links of whoever leads a partition are cut for a while.
+    IsolateLeader {
+        /// This partition.
+        partition: u32,
+        /// For so long.
+        ms: u64,
+    },
+}
+
+/// The faults of a run on `nodes` nodes that lasts until `end`.
+pub fn plan(seed: u64, nodes: usize, partitions: u32, end: Micros) -> Vec<(Micros, Fault)> {
+    let random = SimEntropy::new(seed ^ 0x6661_756c_7473_0000);
+    let count = 1 + random.below(6);
+    let mut plan: Vec<_> = (0..count)
+        .map(|_| (20 * MS + random.below(end - 20 * MS), fault(&random, nodes, partitions)))
+        .collect();
+    plan.sort_by_key(|(at, _)| *at);
+    plan
+}
+
+fn fault(random: &SimEntropy, nodes: usize, partitions: u32) -> Fault {
+    let node = usize::try_from(random.below(nodes as u64)).unwrap_or(0);
+    let ms = 20 + random.below(400);
+    match random.below(if nodes > 1 { 16 } else { 12 }) {
+        0 | 1 => Fault::Kill { node, death: Death::Now(Restart::ProcessKilled) },
+        2 => Fault::Kill { node, death: Death::Now(Restart::PowerCut) },
+        3..7 => Fault::Kill { node, death: Death::AtIo(random.below(60)) },
+        7 => Fault::PowerCut,
+        8 => Fault::FailSync { node },
+        9 => Fault::SlowDisk { node, ms: 1 + ms / 4 },
+        10 => Fault::FullDisk { node, ms },
+        11 => Fault::ClockJump { node, forward: random.chance(500), ms: ms * 20 },
+        12 => Fault::Isolate { node, ms },
+        _ => {
+            let partition = u32::try_from(random.below(u64::from(partitions))).unwrap_or(0);
+            Fault::IsolateLeader { partition, ms: ms + 200 }
+        }
+    }
+}

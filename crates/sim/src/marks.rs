@@ -1,0 +1,74 @@
+//! Rare situations, counted, so that a run shows that they were reached at all.
+//!
+//! Not here: checks. A mark that many seeds never reach says that the generator is wrong, not that
+//! the code is right.
+
+use std::collections::BTreeMap;
+
+/// How often each situation came up.
+#[derive(Debug, Default, Clone)]
+pub struct Marks(BTreeMap<&'static str, u64>);
+
+/// Every situation that a full run has to reach.
+pub const ALL: &[&str] = &[
+    "process killed between two I/Os",
+    "power cut of all nodes",
+    "process died while opening",
+    "sync failed and the node stopped",
+    "disk full refused a record",
+    "disk full and room again",
+    "checkpoint stored",
+    "checkpoint survived a restart",
+    "clock jumped",
+    "leader isolated from its followers",
+    "leader deposed with a dirty working set",
+    "leader change with an uncommitted inherited tail",
+    "answer unknown to the client",
+    "client call repeated",
+    "turn handed out again",
+    "work item handed out twice",
+    "completion refused as stale",
+    "instance suspended and resumed",
+    "instance terminated",
+    "instance purged",
+    "continue-as-new with events waiting",
+    "event for another orchestration",
+    "child in another partition",
+    "activity failed",
+    "timer fired",
+    "segment recycled",
+];
+
+impl Marks {
+    /// A situation came up.
+    pub fn reach(&mut self, mark: &'static str) {
+        debug_assert!(ALL.contains(&mark), "mark {mark:?} is in ALL");
+        *self.0.entry(mark).or_default() += 1;
+    }
+
+    /// A situation came up this often.
+    pub fn reach_times(&mut self, mark: &'static str, times: u64) {
+        if times > 0 {
+            debug_assert!(ALL.contains(&mark), "mark {mark:?} is in ALL");
+            *self.0.entry(mark).or_default() += times;
+        }
+    }
+
+    /// Adds what another run has reached.
+    pub fn add(&mut self, other: &Self) {
+        for (mark, times) in &other.0 {
+            *self.0.entry(mark).or_default() += times;
+        }
+    }
+
+    /// How often this one came up.
+    pub fn reached(&self, mark: &str) -> u64 {
+        self.0.get(mark).copied().unwrap_or(0)
+    }
+
+    /// A line for each, in the order of [`ALL`].
+    pub fn table(&self) -> String {
+        let line = |mark: &&str| format!("{:>10}  {mark}\n", self.reached(mark));
+        ALL.iter().map(line).collect()
+    }
+}

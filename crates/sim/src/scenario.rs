@@ -1,0 +1,120 @@
+//! One run from its seed to its verdict: trouble first, then peace in which everything must come
+//! to its end, then a power cut of all and a second look.
+//!
+//! Not here: what may go wrong (`faults`) and what must not (`checkers`).
+
+use engine::id::PartitionId;
+use platform::fault::Restart;
+
+use crate::cluster::World;
+use crate::cluster::process::Setup;
+use crate::cluster::queue::{MS, Micros};
+use crate::faults;
+use crate::marks::Marks;
+use crate::violation::{Violation, require};
+
+/// For how long things go wrong.
+const TROUBLE: Micros = 1_500 * MS;
+/// How long everything may take to end once they do not any more.
+const PEACE: Micros = 60_000 * MS;
+
+/// What to run.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// The seed.
+    pub seed: u64,
+    /// Replicas of each partition.
+    pub voters: u64,
+    /// Keep every line of the trace.
+    pub keep_trace: bool,
+}
+
+/// What a run has shown.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Which rare situations came up.
+    pub marks: Marks,
+    /// Depends on every line of the trace.
+    pub digest: u64,
+    /// Lines of the trace.
+    pub lines: u64,
+    /// The lines, where they were kept.
+    pub text: String,
+    /// Simulated microseconds.
+    pub time: Micros,
+}
+
+/// A run that found something.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// What.
+    pub violation: Violation,
+    /// When.
+    pub at: Micros,
+    /// The trace up to there.
+    pub report: Report,
+}
+
+/// Runs a seed.
+pub fn run(options: Options) -> Result<Report, Box<Failure>> {
+    let setup = Setup { seed: options.seed, voters: options.voters, partitions: 2 };
+    let nodes = usize::try_from(options.voters).unwrap_or(1);
+    let plan = faults::plan(options.seed, nodes, setup.partitions, TROUBLE);
+    let mut world = World::new(setup, plan, options.keep_trace);
+    if nodes > 1 {
+        (world.network.lost, world.network.doubled, world.network.late) = (20, 20, 50);
+    }
+    match play(&mut world) {
+        Ok(()) => Ok(report(&world)),
+        Err(violation) => Err(Box::new(Failure { violation, at: world.now, report: report(&world) })),
+    }
+}
+
+fn report(world: &World) -> Report {
+    Report {
+        marks: world.marks.clone(),
+        digest: world.trace.digest(),
+        lines: world.trace.count(),
+        text: world.trace.text().to_owned(),
+        time: world.now,
+    }
+}
+
+fn play(world: &mut World) -> Result<(), Violation> {
+    world.run(TROUBLE, |_| false)?;
+    world.heal();
+    everything_ends(world)?;
+    replicas_agree(world)?;
+    (0..world.nodes.len()).for_each(|node| world.kill(node, Restart::PowerCut));
+    world.look_again(false);
+    everything_ends(world)?;
+    replicas_agree(world)?;
+    world.look_again(true);
+    everything_ends(world)?;
+    replicas_agree(world)
+}
+
+fn everything_ends(world: &mut World) -> Result<(), Violation> {
+    let until = world.now + PEACE;
+    let ended = world.run(until, |world| world.clients.all_ended())?;
+    require(ended, "EverythingEnds", || format!("still open: {}", world.clients.waiting().join(", ")))
+}
+
+fn replicas_agree(world: &mut World) -> Result<(), Violation> {
+    let until = world.now + PEACE;
+    let agreed = world.run(until, agreed)?;
+    require(agreed, "ReplicasAgree", || "some replica does not catch up".to_owned())?;
+    world.look_at_all()
+}
+
+/// Every node is up and has committed the same.
+fn agreed(world: &World) -> bool {
+    (0..world.setup.partitions).map(PartitionId).all(|partition| {
+        let committed = |node: &crate::cluster::node::Node| {
+            Some(node.process.as_ref()?.residents.get(&partition)?.core.committed())
+        };
+        let mut positions = world.nodes.iter().map(committed);
+        let first = positions.next().flatten();
+        first.is_some() && positions.all(|position| position == first)
+    })
+}

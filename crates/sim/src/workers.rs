@@ -1,0 +1,181 @@
+//! Workers: they run the programs of orchestrations and activities, and send back what comes out,
+//! sometimes late, sometimes never.
+//!
+//! Not here: the programs (`program`). A worker remembers nothing between work items.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use engine::event::HistoryEvent;
+use engine::id::{Epoch, PartitionId};
+use engine::partition::command::{
+    ActivityKey, Command, CompleteActivity, CompleteOrchestrationTurn, TokenEpoch,
+};
+use engine::partition::effect::{Refusal, Reply};
+use engine::partition::view::{ActivityTask, Turn};
+use platform::fault::SimEntropy;
+use prost::Message as _;
+use server::dispatch::Item;
+use server::partition::messages::{Request, Unavailable};
+
+use crate::checkers::histories::Given;
+use crate::cluster::World;
+use crate::cluster::queue::{Asker, Happening, MS, Micros};
+use crate::program;
+use crate::violation::Violation;
+
+/// What a work item was, for the checkers when its answer is confirmed.
+#[derive(Debug, Clone)]
+enum Done {
+    Turn { instance: String, execution: String, turn: u64 },
+    Activity { key: ActivityKey, mark: String },
+}
+
+/// Those who work.
+#[derive(Debug)]
+pub struct Workers {
+    random: SimEntropy,
+    items: BTreeMap<u64, Done>,
+    next: u64,
+}
+
+impl Workers {
+    /// Workers whose whims follow `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self { random: SimEntropy::new(seed), items: BTreeMap::new(), next: 0 }
+    }
+
+    /// After how long a worker answers; `None`: it goes away.
+    fn whim(&self, healed: bool) -> Option<Micros> {
+        let usual = 100 + self.random.below(2 * MS);
+        match self.random.below(100) {
+            _ if healed => Some(usual),
+            0..4 => None,
+            4..10 => Some(usual + self.random.below(600 * MS)),
+            _ => Some(usual),
+        }
+    }
+}
+
+impl World {
+    /// A worker takes a work item.
+    pub(crate) fn work(&mut self, partition: PartitionId, item: &Item) -> Result<(), Violation> {
+        self.workers.next += 1;
+        let number = self.workers.next;
+        let (done, command) = match item {
+            Item::Turn(turn, epoch) => self.turn(turn, *epoch)?,
+            Item::Activity(task, epoch) => activity(task, *epoch, number),
+        };
+        self.trace.line(format_args!("{} item {number} {done:?}", self.now));
+        self.workers.items.insert(number, done);
+        let Some(takes) = self.workers.whim(self.healed) else { return Ok(()) };
+        let request = Box::new(Request::Partition(command));
+        let to = self.leader(partition).unwrap_or(0);
+        let asker = Asker::Worker(number);
+        self.queue.push(self.now + takes, Happening::Ask { to, partition, request, asker });
+        Ok(())
+    }
+
+    fn turn(&mut self, turn: &Turn, epoch: Epoch) -> Result<(Done, Command), Violation> {
+        let past: Vec<u8> = turn.past.iter().flat_map(|chunk| chunk.iter().copied()).collect();
+        let mut events = decoded(&past);
+        events.extend(turn.new_events.iter().filter_map(|event| HistoryEvent::decode(event.clone()).ok()));
+        let (instance, execution) = (turn.instance.as_str(), turn.execution.as_str());
+        self.checkers.histories.on_turn(&Given {
+            instance,
+            execution,
+            turn: turn.turn,
+            term: epoch.term,
+            started_at: turn.started_at,
+            past: &past,
+            events: &events,
+        })?;
+        self.reach_what_is_in(&events);
+        let command = CompleteOrchestrationTurn {
+            instance: instance.to_owned(),
+            execution: execution.to_owned(),
+            epoch: token(epoch),
+            turn: turn.turn,
+            started_at: turn.started_at.into(),
+            delivered: turn.delivered,
+            events_processed: None,
+            actions: program::turn(&events),
+            custom_status: None,
+            trace: None,
+        };
+        let done =
+            Done::Turn { instance: instance.to_owned(), execution: execution.to_owned(), turn: turn.turn };
+        Ok((done, Command::CompleteOrchestrationTurn(command)))
+    }
+
+    fn reach_what_is_in(&mut self, events: &[HistoryEvent]) {
+        use engine::event::EventKind;
+        for event in events {
+            match &event.kind {
+                Some(EventKind::TaskFailed(_)) => self.marks.reach("activity failed"),
+                Some(EventKind::TimerFired(_)) => self.marks.reach("timer fired"),
+                Some(EventKind::EventSent(_)) => self.marks.reach("event for another orchestration"),
+                Some(EventKind::SubOrchestrationInstanceCompleted(_)) => {
+                    self.marks.reach("child in another partition");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The partition has said what became of a work item's answer.
+    pub(crate) fn worked(
+        &mut self,
+        item: u64,
+        outcome: &Result<Reply, Unavailable>,
+    ) -> Result<(), Violation> {
+        self.trace.line(format_args!("{} item {item}: {outcome:?}", self.now));
+        match outcome {
+            Ok(Reply::Done) => {}
+            Ok(Reply::Refused(Refusal::StaleWorkItem)) => {
+                self.marks.reach("completion refused as stale");
+                return Ok(());
+            }
+            Ok(_) | Err(_) => return Ok(()),
+        }
+        match self.workers.items.remove(&item) {
+            Some(Done::Turn { instance, execution, turn }) => {
+                self.checkers.results.on_turn(&instance, &execution, turn, item)
+            }
+            Some(Done::Activity { key, mark }) => self.checkers.results.on_activity(&key, &mark),
+            None => Ok(()),
+        }
+    }
+}
+
+fn token(epoch: Epoch) -> TokenEpoch {
+    TokenEpoch { lineage: epoch.lineage.0, lease: epoch.lease.0, term: epoch.term }
+}
+
+fn activity(task: &ActivityTask, epoch: Epoch, number: u64) -> (Done, Command) {
+    let mark = format!("#{number}");
+    let (result, failure) = match program::activity_result(task.input.as_deref().unwrap_or_default()) {
+        Ok(result) => (Some(format!("{result}{mark}")), None),
+        Err(failure) => (None, Some(failure)),
+    };
+    let command = CompleteActivity {
+        activity: task.key.clone(),
+        epoch: token(epoch),
+        execution: task.execution.clone(),
+        task: task.task,
+        result,
+        failure,
+    };
+    (Done::Activity { key: task.key.clone(), mark }, Command::CompleteActivity(command))
+}
+
+/// The events in stored chunks: each is field 3, length-delimited.
+pub fn decoded(past: &[u8]) -> Vec<HistoryEvent> {
+    /// A message that has nothing but the events.
+    #[derive(Clone, PartialEq, prost::Message)]
+    struct Past {
+        #[prost(message, repeated, tag = "3")]
+        events: Vec<HistoryEvent>,
+    }
+    Past::decode(Bytes::copy_from_slice(past)).map(|past| past.events).unwrap_or_default()
+}

@@ -1,0 +1,306 @@
+//! Clients: each goes through its script, one call at a time, and repeats a call with the same
+//! request id until it is answered for certain.
+//!
+//! Not here: what the answers must be (`checkers::outcomes`). An answer that is unknown, late or
+//! lost is neither yes nor no.
+
+use std::collections::BTreeMap;
+
+use engine::id::{InstanceId, PartitionId};
+use engine::partition::command::{
+    Command, Purge, RaiseEvent, RequestId, Resume, StartOrchestration, Suspend, Terminate,
+};
+use engine::partition::effect::{Refusal, Reply};
+use engine::partition::view::InstanceView;
+use platform::fault::SimEntropy;
+use server::partition::messages::{Answer, Outcome, Question, Request, Settled, Unavailable};
+
+use super::scripts::{self, Deed, Script};
+use crate::cluster::World;
+use crate::cluster::queue::{Asker, Happening, MS};
+use crate::program;
+use crate::violation::{Violation, require};
+
+/// How long a client waits for an answer.
+const PATIENCE: u64 = 300 * MS;
+
+/// One client.
+#[derive(Debug)]
+struct Client {
+    script: Script,
+    partition: PartitionId,
+    at: usize,
+    /// The call it waits for, and what it is.
+    call: Option<(u64, Deed)>,
+    tries: u32,
+    ended: bool,
+}
+
+/// All of them.
+#[derive(Debug)]
+pub struct Clients {
+    random: SimEntropy,
+    clients: Vec<Client>,
+    calls: BTreeMap<u64, usize>,
+    next_call: u64,
+    /// Those that are told to remove what has ended.
+    purging: bool,
+}
+
+impl Clients {
+    /// The clients of a run.
+    pub fn new(seed: u64, partitions: u32) -> Self {
+        let client = |script: Script| {
+            let partition = InstanceId::parse(&script.instance)
+                .map_or(PartitionId(0), |instance| instance.partition(partitions));
+            Client { script, partition, at: 0, call: None, tries: 0, ended: false }
+        };
+        let clients = scripts::draw(seed).into_iter().map(client).collect();
+        Self {
+            random: SimEntropy::new(seed ^ 1),
+            clients,
+            calls: BTreeMap::new(),
+            next_call: 0,
+            purging: false,
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.clients.is_empty()
+    }
+
+    /// Whether every orchestration has ended, as its client knows.
+    pub fn all_ended(&self) -> bool {
+        self.clients.iter().all(|client| client.ended)
+    }
+
+    /// Those that have not, for people.
+    pub fn waiting(&self) -> Vec<String> {
+        let waiting = self.clients.iter().filter(|client| !client.ended);
+        waiting.map(|client| format!("{} ({})", client.script.instance, client.script.program)).collect()
+    }
+
+    /// The instances and the partitions they are in.
+    pub fn instances(&self) -> Vec<(String, PartitionId)> {
+        self.clients.iter().map(|client| (client.script.instance.clone(), client.partition)).collect()
+    }
+
+    /// All orchestrations are to be looked at once more; `purging`: and every other one removed.
+    pub fn look_again(&mut self, purging: bool) {
+        self.purging = purging;
+        self.clients.iter_mut().for_each(|client| {
+            client.ended = false;
+            client.call = None;
+        });
+        self.calls.clear();
+    }
+}
+
+impl Client {
+    /// What it does next: its script, then looking until it has ended.
+    fn deed(&self, purges: bool) -> Deed {
+        match self.script.deeds.get(self.at) {
+            Some((_, deed)) => deed.clone(),
+            None if purges => Deed::Purge,
+            None => Deed::Look,
+        }
+    }
+
+    fn request(&self) -> Option<RequestId> {
+        let counter = u64::try_from(self.at).unwrap_or(0) + 1;
+        Some(RequestId { source: self.script.instance.clone(), counter })
+    }
+
+    fn command(&self, deed: &Deed) -> Option<Command> {
+        let (instance, request) = (self.script.instance.clone(), self.request());
+        Some(match deed {
+            Deed::Start => Command::StartOrchestration(StartOrchestration {
+                execution: execution(&self.script.instance),
+                name: "program".to_owned(),
+                input: Some(program::input(&self.script.program)),
+                instance,
+                request,
+                ..StartOrchestration::default()
+            }),
+            Deed::Raise { name, payload } => Command::RaiseEvent(RaiseEvent {
+                instance,
+                request,
+                name: name.clone(),
+                input: Some(payload.clone()),
+            }),
+            Deed::Suspend => Command::Suspend(Suspend { instance, request, reason: None }),
+            Deed::Resume => Command::Resume(Resume { instance, request, reason: None }),
+            Deed::Terminate => {
+                Command::Terminate(Terminate { instance, request, output: None, recursive: true })
+            }
+            Deed::Purge => Command::Purge(Purge { instance, request: None, recursive: false }),
+            Deed::Look | Deed::Await(_) => return None,
+        })
+    }
+}
+
+/// 32 hex digits, as ingress mints them; the same for every repetition of a start.
+fn execution(instance: &str) -> String {
+    let hash = |start: u64| {
+        instance
+            .bytes()
+            .fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+    };
+    format!("{:016x}{:016x}", hash(1), hash(2))
+}
+
+impl World {
+    /// A client does its next thing.
+    pub(crate) fn client(&mut self, at: usize) -> Result<(), Violation> {
+        let purging = self.clients.purging && at.is_multiple_of(2);
+        let Some(client) = self.clients.clients.get_mut(at).filter(|client| !client.ended) else {
+            return Ok(());
+        };
+        if client.call.is_some() {
+            return Ok(());
+        }
+        if let Deed::Await(other) = client.deed(purging) {
+            client.at += usize::from(self.checkers.outcomes.has_started(&other));
+            self.queue.push(self.now + 5 * MS, Happening::Client(at));
+            return Ok(());
+        }
+        self.clients.next_call += 1;
+        let call = self.clients.next_call;
+        client.call = Some((call, client.deed(purging)));
+        self.clients.calls.insert(call, at);
+        self.call(at)
+    }
+
+    fn call(&mut self, at: usize) -> Result<(), Violation> {
+        let Some(client) = self.clients.clients.get_mut(at) else { return Ok(()) };
+        let Some((call, deed)) = &client.call.clone() else { return Ok(()) };
+        let call = *call;
+        client.tries += 1;
+        let (tries, partition) = (client.tries, client.partition);
+        let (command, instance) = (client.command(deed), client.script.instance.clone());
+        match deed {
+            Deed::Terminate => self.checkers.outcomes.on_termination(&instance),
+            Deed::Purge => self.checkers.outcomes.on_purge(&instance),
+            Deed::Start | Deed::Raise { .. } | Deed::Suspend | Deed::Resume | Deed::Look | Deed::Await(_) => {
+            }
+        }
+        if tries > 1 {
+            self.marks.reach("client call repeated");
+        }
+        let anybody = usize::try_from(self.clients.random.below(self.nodes.len() as u64)).unwrap_or(0);
+        let to = self.leader(partition).filter(|_| !self.clients.random.chance(100)).unwrap_or(anybody);
+        self.trace.line(format_args!("{} call {call} to {to}: {instance} {deed:?}", self.now));
+        self.queue.push(self.now + PATIENCE, Happening::Impatient { call, tries });
+        let asker = Asker::Client(call);
+        match command {
+            Some(command) => {
+                let delay = 50 + self.clients.random.below(MS);
+                let request = Box::new(Request::Partition(command));
+                self.queue.push(self.now + delay, Happening::Ask { to, partition, request, asker });
+                Ok(())
+            }
+            None => match InstanceId::parse(&instance) {
+                Ok(instance) => {
+                    self.question(to, partition, Question::Instance { instance, with_values: true }, asker)
+                }
+                Err(_) => Ok(()),
+            },
+        }
+    }
+
+    /// A client has waited long enough.
+    pub(crate) fn impatient(&mut self, call: u64, tries: u32) -> Result<(), Violation> {
+        let Some(at) = self.clients.calls.get(&call).copied() else { return Ok(()) };
+        let Some(client) = self.clients.clients.get(at) else { return Ok(()) };
+        let waits = client.call.as_ref().is_some_and(|(waited, _)| *waited == call);
+        if waits && client.tries == tries { self.call(at) } else { Ok(()) }
+    }
+
+    /// A client hears what became of its call.
+    pub(crate) fn answered(&mut self, call: u64, settled: Settled) -> Result<(), Violation> {
+        let Some(at) = self.clients.calls.get(&call).copied() else { return Ok(()) };
+        let Some(client) = self.clients.clients.get(at) else { return Ok(()) };
+        let Some((_, deed)) = client.call.clone().filter(|(waited, _)| *waited == call) else {
+            return Ok(());
+        };
+        let (instance, expected) = (client.script.instance.clone(), client.script.expected.clone());
+        let done = match settled {
+            Settled::Reply(Ok(Outcome::Partition(reply))) => self.replied(&instance, &deed, &reply)?,
+            Settled::Answer(Ok(Answer::Instance(view))) => self.shown(&instance, view.as_ref(), &expected)?,
+            Settled::Reply(Err(why)) | Settled::Answer(Err(why)) => self.unavailable(&instance, &why)?,
+            Settled::Reply(Ok(Outcome::Catalog(_))) | Settled::Answer(Ok(_)) => None,
+        };
+        let pause = self.pause_after(at);
+        if let (Some(ended), Some(client)) = (done, self.clients.clients.get_mut(at)) {
+            self.clients.calls.remove(&call);
+            client.call = None;
+            client.tries = 0;
+            client.ended = ended && client.at >= client.script.deeds.len();
+            client.at = (client.at + 1).min(client.script.deeds.len());
+            self.queue.push(self.now + pause, Happening::Client(at));
+        }
+        Ok(())
+    }
+
+    fn pause_after(&self, at: usize) -> u64 {
+        let Some(client) = self.clients.clients.get(at) else { return MS };
+        let next = client.script.deeds.get(client.at + 1);
+        next.map_or(20 * MS, |(pause, _)| *pause)
+    }
+
+    /// `Some(ended)` where the answer is certain.
+    fn replied(&mut self, instance: &str, deed: &Deed, reply: &Reply) -> Result<Option<bool>, Violation> {
+        self.trace.line(format_args!("{} {instance} {deed:?}: {reply:?}", self.now));
+        match (deed, reply) {
+            (Deed::Start, Reply::Started { .. }) => self.checkers.outcomes.on_started(instance),
+            (Deed::Start, other) => {
+                require(false, "StartsOnce", || format!("start of {instance}: {other:?}"))?;
+            }
+            (Deed::Suspend, Reply::Done) => self.marks.reach("instance suspended and resumed"),
+            (Deed::Terminate, Reply::Done) => self.marks.reach("instance terminated"),
+            (Deed::Purge, Reply::Purged { .. }) => {
+                self.marks.reach("instance purged");
+                return Ok(Some(true));
+            }
+            (_, Reply::Refused(Refusal::InstanceNotFound)) => {
+                let purged = matches!(deed, Deed::Purge);
+                require(purged, "NothingAcknowledgedLost", || format!("{deed:?}: {instance} is gone"))?;
+            }
+            (_, _) => {}
+        }
+        Ok(Some(false))
+    }
+
+    fn shown(
+        &mut self,
+        instance: &str,
+        view: Option<&InstanceView>,
+        expected: &str,
+    ) -> Result<Option<bool>, Violation> {
+        let status = view.map(|view| view.status);
+        self.trace.line(format_args!("{} {instance} is {status:?}", self.now));
+        self.checkers.outcomes.on_view(instance, view, expected).map(Some)
+    }
+
+    fn unavailable(&mut self, instance: &str, why: &Unavailable) -> Result<Option<bool>, Violation> {
+        self.trace.line(format_args!("{} {instance}: {why}", self.now));
+        match why {
+            Unavailable::Unknown => self.marks.reach("answer unknown to the client"),
+            Unavailable::TooLarge { .. } => {
+                return Err(Violation { invariant: "ReasonableSizes", detail: why.to_string() });
+            }
+            Unavailable::NotLeading
+            | Unavailable::Overloaded
+            | Unavailable::Halted(_)
+            | Unavailable::DiskFull => {}
+        }
+        // It is impatient soon enough.
+        Ok(None)
+    }
+}

@@ -1,0 +1,135 @@
+//! Programs and scripts, drawn from the seed: what each orchestration does and what its client does
+//! to it.
+//!
+//! Not here: doing it. Every event that a program waits for is raised once by its client or sent
+//! once by another orchestration, so that what it comes to is known beforehand.
+
+use std::collections::BTreeMap;
+
+use platform::fault::SimEntropy;
+
+use crate::cluster::queue::{MS, Micros};
+use crate::program;
+
+/// One call of a script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deed {
+    /// Create the instance.
+    Start,
+    /// Raise an event.
+    Raise {
+        /// Its name.
+        name: String,
+        /// Its payload, unlike any other.
+        payload: String,
+    },
+    /// Hold it.
+    Suspend,
+    /// Release it.
+    Resume,
+    /// End it.
+    Terminate,
+    /// Ask how it is.
+    Look,
+    /// Remove it once it has ended.
+    Purge,
+    /// Wait until another orchestration is known to have started.
+    Await(String),
+}
+
+/// One orchestration and what is done to it.
+#[derive(Debug, Clone)]
+pub struct Script {
+    /// Its id.
+    pub instance: String,
+    /// Its program.
+    pub program: String,
+    /// What it must come to.
+    pub expected: String,
+    /// Pauses and calls.
+    pub deeds: Vec<(Micros, Deed)>,
+}
+
+/// Payloads by the event's name, in order.
+type Events = BTreeMap<String, Vec<String>>;
+
+/// The scripts of a run.
+pub fn draw(seed: u64) -> Vec<Script> {
+    let random = SimEntropy::new(seed);
+    let count = 2 + random.below(5);
+    let names: Vec<String> = (0..count).map(|at| format!("order-{at}-{:x}", random.below(0xffff))).collect();
+    let mut programs: Vec<Vec<String>> = names.iter().map(|_| words(&random)).collect();
+    let mut events: Vec<Events> = vec![BTreeMap::new(); names.len()];
+    let ends_early: Vec<bool> = names.iter().map(|_| random.chance(120)).collect();
+    send_one(&random, &names, (&mut programs, &mut events), &ends_early);
+    let drawn = names.iter().zip(programs).zip(events).zip(ends_early);
+    drawn.map(|(((name, words), events), early)| script(&random, name, &words, (events, early))).collect()
+}
+
+fn words(random: &SimEntropy) -> Vec<String> {
+    let count = 1 + random.below(5);
+    let word = |_| match random.below(14) {
+        0..4 => format!("a{}", 1 + random.below(3)),
+        4 => "b".to_owned(),
+        5..7 => format!("t{}", 1 + random.below(200)),
+        7..10 => ["ex", "ey"].get(usize::from(random.chance(300))).map_or("ex", |word| word).to_owned(),
+        10..12 => format!("s{}", random.below(program::LIBRARY.len() as u64)),
+        _ => "c".to_owned(),
+    };
+    (0..count).map(word).collect()
+}
+
+/// Sometimes one orchestration sends an event to another, which waits for it at its end.
+fn send_one(
+    random: &SimEntropy,
+    names: &[String],
+    (programs, events): (&mut [Vec<String>], &mut [Events]),
+    ends_early: &[bool],
+) {
+    let at = |bound: usize| usize::try_from(random.below(bound as u64)).unwrap_or(0);
+    let (from, to) = (at(names.len()), at(names.len()));
+    if from == to || !random.chance(500) || ends_early.get(from).is_none_or(|early| *early) {
+        return;
+    }
+    let (Some(sender), Some(target)) = (names.get(from), names.get(to)) else { return };
+    if let Some(words) = programs.get_mut(to) {
+        words.push("ez".to_owned());
+    }
+    if let Some(words) = programs.get_mut(from) {
+        // Its client lets it go once the target exists: events for nobody are dropped.
+        words.splice(0..0, [format!("eg:{target}"), format!("n{target}:z"), "t1".to_owned()]);
+    }
+    if let Some(events) = events.get_mut(to) {
+        events.insert("z".to_owned(), vec![program::sent_payload(sender)]);
+    }
+}
+
+fn script(
+    random: &SimEntropy,
+    name: &str,
+    words: &[String],
+    (mut events, ends_early): (Events, bool),
+) -> Script {
+    let pause = || MS + random.below(60 * MS);
+    let mut deeds = vec![(random.below(100 * MS), Deed::Start)];
+    for (number, word) in words.iter().enumerate() {
+        let Some(name) = word.strip_prefix('e').filter(|name| *name != "z") else { continue };
+        let payload = format!("{name} number {number}");
+        events.entry(name.to_owned()).or_default().push(payload.clone());
+        if let Some((_, target)) = name.split_once(':') {
+            deeds.push((pause(), Deed::Await(target.to_owned())));
+        }
+        deeds.push((pause(), Deed::Raise { name: name.to_owned(), payload }));
+    }
+    if random.chance(250) {
+        deeds.push((pause(), Deed::Suspend));
+        deeds.push((pause(), Deed::Resume));
+    }
+    if ends_early {
+        deeds.push((pause(), Deed::Terminate));
+    }
+    deeds.insert(1 + usize::try_from(random.below(deeds.len() as u64)).unwrap_or(0), (pause(), Deed::Look));
+    let program = words.join(" ");
+    let expected = program::expected(&program, &events);
+    Script { instance: name.to_owned(), program, expected, deeds }
+}
