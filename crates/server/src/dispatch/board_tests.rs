@@ -61,7 +61,7 @@ impl Table {
         self.board.offer(named(work.clone(), "n", ""));
     }
 
-    /// What is handed out now, delivered in term 1.
+    /// What is handed out now, and delivered.
     fn taken(&mut self) -> Vec<Assignment> {
         let mut taken = Vec::new();
         for action in self.board.take_actions() {

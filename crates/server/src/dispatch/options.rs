@@ -1,4 +1,7 @@
 //! The bounds of dispatch, with their reasons.
+//!
+//! Not here: bounds that all replicas must agree on (`engine::limits`). These are a node's own, and
+//! what they drop is offered again.
 
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ pub enum Principal {
     Local,
 }
 
-/// What is asked, in the terms an operator grants it.
+/// What is asked, as an operator grants it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Action {
     /// See that the node is there.

@@ -1,4 +1,7 @@
 //! What a handler knows of its call: who calls, on which hub, and the way to it.
+//!
+//! Every way to a hub or an instance goes through `authorize`: a handler cannot reach either without
+//! having asked. Not here: what the call does.
 
 use std::sync::Arc;
 

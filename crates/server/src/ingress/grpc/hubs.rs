@@ -1,4 +1,7 @@
 //! Calls about the hub itself: hello, create, delete.
+//!
+//! Not here: the catalog, which decides what exists (`node`). A deleted hub can be brought back by an
+//! operator; only a caller who asks to begin afresh removes it for good.
 
 use outlast_proto::durable_task as proto;
 use tonic::Status;

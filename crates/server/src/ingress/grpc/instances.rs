@@ -1,4 +1,7 @@
 //! Clients' calls about one instance: start, read, wait, signal, suspend, resume, end.
+//!
+//! Not here: what these do to an instance (`engine`). What comes in is checked here, once; what comes
+//! back is a reply that every replica computes alike, told in the codes that SDKs act on.
 
 use engine::id::InstanceId;
 use engine::partition::StatusName;
@@ -127,6 +130,7 @@ async fn wait(
             Err(error) => return Err(status::unavailable(&error)),
         }
         tokio::select! {
+            biased;
             () = watch.changed() => {}
             () = call.shared.reached(Phase::Stopped) => return Err(Shared::stopping()),
         }

@@ -4,12 +4,11 @@
 //! - `service`: one call, from path to handler; [`rpc`](self) names every call and what it needs
 //! - `codec`: messages that are copied as they are stored
 //! - `call`: what a handler knows of its call; `status`: what a caller is told
-//! - `instances`, `query`, `history`, `hubs`: clients · `work`, `answers`, `parts`: workers
-//! - `check`: what may come in; `convert`, `wire`: between the wire's types and the engine's
+//! - `instances`, `query`, `history`, `hubs`: clients · `workers`: workers
+//! - `check`: what may come in; `convert`: between the wire's types and the engine's
 //!
 //! Not here: deciding. A call becomes a command or a question; its answer goes back once durable.
 
-mod answers;
 mod call;
 mod check;
 mod codec;
@@ -18,15 +17,12 @@ mod cursor;
 mod history;
 mod hubs;
 mod instances;
-mod parts;
 mod query;
 mod rpc;
 mod server;
 mod service;
 mod status;
-mod turn;
-mod wire;
-mod work;
+mod workers;
 
 #[cfg(test)]
 mod tests;

@@ -16,8 +16,8 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::server::HealthReporter;
 
-use super::parts::Parts;
 use super::service::TaskHubService;
+use super::workers::parts::Parts;
 use crate::node::Node;
 
 /// The service's name, for health checks.

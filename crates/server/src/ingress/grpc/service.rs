@@ -23,7 +23,8 @@ use super::call::Call;
 use super::codec::{Lean, Spliced};
 use super::rpc::Rpc;
 use super::server::Shared;
-use super::{answers, history, hubs, instances, query, status, work};
+use super::workers::{answers, stream};
+use super::{history, hubs, instances, query, status};
 use crate::ingress::auth::{Principal, Resource};
 
 /// All paths begin with this.
@@ -86,7 +87,7 @@ fn route(caller: Caller) -> Answer {
         Rpc::AbandonTaskOrchestratorWorkItem => caller.unary(answers::abandon_turn),
         Rpc::CreateTaskHub => caller.unary(hubs::create),
         Rpc::DeleteTaskHub => caller.unary(hubs::delete),
-        Rpc::GetWorkItems => caller.streaming(work::get_work_items),
+        Rpc::GetWorkItems => caller.streaming(stream::get_work_items),
         Rpc::StreamInstanceHistory => caller.streaming(history::stream),
         Rpc::RestartInstance => caller.refused("restart"),
         Rpc::RewindInstance => caller.refused("rewind"),

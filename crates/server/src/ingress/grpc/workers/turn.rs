@@ -11,8 +11,8 @@ use engine::limits::{NAME_BYTES_MAX, TAGS_MAX, TURN_ACTIONS_MAX, TURN_BYTES_MAX,
 use outlast_proto::durable_task::OrchestrationStatus;
 use prost::Message;
 
-use super::check;
 use super::wire::TurnAnswer;
+use crate::ingress::grpc::check;
 
 /// The error type of a failure for size.
 const TOO_LARGE: &str = "PayloadTooLarge";
@@ -24,7 +24,7 @@ const NOT_SUPPORTED: &str = "NotSupported";
 const ACTION_OURS: i32 = -1;
 
 /// The answer as it may go into the log, or why it is none.
-pub(super) fn check(mut answer: TurnAnswer, bytes: usize) -> Result<TurnAnswer, String> {
+pub(in crate::ingress::grpc) fn check(mut answer: TurnAnswer, bytes: usize) -> Result<TurnAnswer, String> {
     let mut failure = check_whole(&answer, bytes).err();
     for action in &mut answer.actions {
         if failure.is_some() {
@@ -51,12 +51,12 @@ fn check_whole(answer: &TurnAnswer, bytes: usize) -> Verdict {
 }
 
 /// A failure for size.
-pub(super) fn too_large(message: String) -> FailureDetails {
+pub(in crate::ingress::grpc) fn too_large(message: String) -> FailureDetails {
     FailureDetails { is_non_retriable: true, ..FailureDetails::new(TOO_LARGE, message) }
 }
 
 /// Cuts a failure to what is kept: causes to their depth, then texts until it is no larger than a value.
-pub(super) fn fit(failure: &mut FailureDetails) {
+pub(in crate::ingress::grpc) fn fit(failure: &mut FailureDetails) {
     failure.truncate();
     if failure.encoded_len() <= VALUE_BYTES_MAX {
         return;

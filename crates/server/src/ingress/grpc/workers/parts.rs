@@ -20,10 +20,10 @@ const ANSWERS_MAX: usize = 1_024;
 
 /// Whose part it is: the hub, the turn's instance, and the delivery it answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct PartOf {
-    pub(super) hub: HubId,
-    pub(super) work: Work,
-    pub(super) hand_out: HandOutId,
+pub(in crate::ingress::grpc) struct PartOf {
+    pub(in crate::ingress::grpc) hub: HubId,
+    pub(in crate::ingress::grpc) work: Work,
+    pub(in crate::ingress::grpc) hand_out: HandOutId,
 }
 
 #[derive(Debug)]
@@ -48,11 +48,11 @@ struct Inside {
 ///
 /// Invariant: `bytes` is the sum over `pending`.
 #[derive(Debug, Default)]
-pub(super) struct Parts(Mutex<Inside>);
+pub(in crate::ingress::grpc) struct Parts(Mutex<Inside>);
 
 /// What a part made of its answer.
 #[derive(Debug, PartialEq)]
-pub(super) enum Joined {
+pub(in crate::ingress::grpc) enum Joined {
     /// More is to come.
     Waiting,
     /// This was the last one: all together.
@@ -65,7 +65,7 @@ pub(super) enum Joined {
 
 impl Parts {
     /// Takes a part of `bytes` bytes, the last one included.
-    pub(super) fn join(&self, of: PartOf, part: TurnAnswer, bytes: usize) -> Joined {
+    pub(in crate::ingress::grpc) fn join(&self, of: PartOf, part: TurnAnswer, bytes: usize) -> Joined {
         let index = u32::try_from(part.chunk_index.unwrap_or(0)).unwrap_or(u32::MAX);
         let mut inside = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (hand_out, key) = (of.hand_out, (of.hub, of.work));
@@ -97,7 +97,7 @@ impl Parts {
     }
 
     /// Whether parts of this delivery are waiting.
-    pub(super) fn has(&self, of: &PartOf) -> bool {
+    pub(in crate::ingress::grpc) fn has(&self, of: &PartOf) -> bool {
         let inside = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         !inside.pending.is_empty()
             && inside

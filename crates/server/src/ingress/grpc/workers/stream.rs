@@ -15,9 +15,9 @@ use tokio::time::{Interval, MissedTickBehavior};
 use tokio_stream::Stream;
 use tonic::Status;
 
-use super::call::Call;
-use super::server::{Phase, Shared};
 use crate::dispatch::{Filter, Names, Past, PerKind, Worker, WorkerStream};
+use crate::ingress::grpc::call::Call;
+use crate::ingress::grpc::server::{Phase, Shared};
 
 /// How often a stream looks whether it was quiet.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -29,7 +29,7 @@ const PING: &[u8] = &[0x22, 0];
 const FILTER_ENTRIES_MAX: usize = 20_000;
 
 /// Opens a worker's stream.
-pub(super) async fn get_work_items(
+pub(in crate::ingress::grpc) async fn get_work_items(
     call: Call,
     request: proto::GetWorkItemsRequest,
 ) -> Result<WorkItems, Status> {
@@ -92,7 +92,7 @@ fn names(filters: impl Iterator<Item = (String, Vec<String>)>) -> Result<Names, 
 }
 
 /// The work items of one worker.
-pub(super) struct WorkItems {
+pub(in crate::ingress::grpc) struct WorkItems {
     items: WorkerStream,
     look: Interval,
     quiet_looks: u32,

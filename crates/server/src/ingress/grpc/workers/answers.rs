@@ -12,15 +12,16 @@ use outlast_proto::durable_task as proto;
 use prost::Message;
 use tonic::Status;
 
-use super::call::Call;
 use super::parts::{Joined, PartOf};
+use super::turn;
 use super::wire::{ActivityAnswer, TurnAnswer};
-use super::{status, turn};
 use crate::dispatch::{Dispatch, Task, Token};
+use crate::ingress::grpc::call::Call;
+use crate::ingress::grpc::status;
 use crate::node::Hub;
 
 /// An activity's outcome.
-pub(super) async fn complete_activity(
+pub(in crate::ingress::grpc) async fn complete_activity(
     call: Call,
     answer: ActivityAnswer,
 ) -> Result<proto::CompleteTaskResponse, Status> {
@@ -65,7 +66,7 @@ fn outcome(answer: ActivityAnswer) -> (Option<String>, Option<FailureDetails>) {
 }
 
 /// A turn's answer, or a part of it.
-pub(super) async fn complete_turn(
+pub(in crate::ingress::grpc) async fn complete_turn(
     call: Call,
     answer: TurnAnswer,
 ) -> Result<proto::CompleteTaskResponse, Status> {
@@ -126,7 +127,7 @@ fn give_up(hub: &Hub, token: &Token, why: &str) -> Status {
 }
 
 /// Takes an activity back.
-pub(super) async fn abandon_activity(
+pub(in crate::ingress::grpc) async fn abandon_activity(
     call: Call,
     request: proto::AbandonActivityTaskRequest,
 ) -> Result<proto::AbandonActivityTaskResponse, Status> {
@@ -135,7 +136,7 @@ pub(super) async fn abandon_activity(
 }
 
 /// Takes a turn back.
-pub(super) async fn abandon_turn(
+pub(in crate::ingress::grpc) async fn abandon_turn(
     call: Call,
     request: proto::AbandonOrchestrationTaskRequest,
 ) -> Result<proto::AbandonOrchestrationTaskResponse, Status> {

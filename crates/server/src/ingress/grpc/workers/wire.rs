@@ -8,34 +8,34 @@ use engine::event::{Action, FailureDetails, OrchestrationTraceContext};
 /// `OrchestratorResponse`.
 #[expect(clippy::struct_excessive_bools, reason = "the wire's fields")]
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct TurnAnswer {
+pub(in crate::ingress::grpc) struct TurnAnswer {
     #[prost(message, repeated, tag = "2")]
-    pub(super) actions: Vec<Action>,
+    pub(in crate::ingress::grpc) actions: Vec<Action>,
     #[prost(message, optional, tag = "3")]
-    pub(super) custom_status: Option<String>,
+    pub(in crate::ingress::grpc) custom_status: Option<String>,
     #[prost(string, tag = "4")]
-    pub(super) completion_token: String,
+    pub(in crate::ingress::grpc) completion_token: String,
     #[prost(message, optional, tag = "5")]
-    pub(super) events_processed: Option<i32>,
+    pub(in crate::ingress::grpc) events_processed: Option<i32>,
     #[prost(message, optional, tag = "6")]
-    pub(super) trace: Option<OrchestrationTraceContext>,
+    pub(in crate::ingress::grpc) trace: Option<OrchestrationTraceContext>,
     #[prost(bool, tag = "7")]
-    pub(super) requires_history: bool,
+    pub(in crate::ingress::grpc) requires_history: bool,
     #[prost(bool, tag = "8")]
-    pub(super) is_partial: bool,
+    pub(in crate::ingress::grpc) is_partial: bool,
     #[prost(message, optional, tag = "9")]
-    pub(super) chunk_index: Option<i32>,
+    pub(in crate::ingress::grpc) chunk_index: Option<i32>,
 }
 
 /// `ActivityResponse`.
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct ActivityAnswer {
+pub(in crate::ingress::grpc) struct ActivityAnswer {
     #[prost(message, optional, tag = "3")]
-    pub(super) result: Option<String>,
+    pub(in crate::ingress::grpc) result: Option<String>,
     #[prost(message, optional, tag = "4")]
-    pub(super) failure: Option<FailureDetails>,
+    pub(in crate::ingress::grpc) failure: Option<FailureDetails>,
     #[prost(string, tag = "5")]
-    pub(super) completion_token: String,
+    pub(in crate::ingress::grpc) completion_token: String,
 }
 
 #[cfg(test)]
