@@ -58,18 +58,22 @@ impl Node {
             return Ok(hub);
         }
         validate(name)?;
-        match self.hubs().await?.into_iter().find(|hub| hub.name == name) {
-            Some(view) if view.deleted.is_some() => Err(HubError::Deleted(name.to_owned())),
-            Some(view) => self.open_hub(&view).await,
-            None if self.config.hubs.create_on_use => {
+        match self.open_known_hub(name).await {
+            Err(HubError::NotFound(_)) if self.config.hubs.create_on_use => {
                 match self.create_hub(name, self.config.hubs.partitions).await {
-                    // Somebody else used it first.
-                    Err(HubError::Exists(_)) => {
-                        self.open_hub_named(name).ok_or_else(|| HubError::NotFound(name.to_owned()))
-                    }
+                    // Somebody else used it first, and may still be opening it.
+                    Err(HubError::Exists(_)) => self.open_known_hub(name).await,
                     created => created,
                 }
             }
+            known => known,
+        }
+    }
+
+    async fn open_known_hub(&self, name: &str) -> Result<Arc<Hub>, HubError> {
+        match self.hubs().await?.into_iter().find(|hub| hub.name == name) {
+            Some(view) if view.deleted.is_some() => Err(HubError::Deleted(name.to_owned())),
+            Some(view) => self.open_hub(&view).await,
             None => Err(HubError::NotFound(name.to_owned())),
         }
     }

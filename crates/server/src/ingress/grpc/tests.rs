@@ -300,6 +300,21 @@ async fn a_wait_is_answered_when_the_instance_comes_and_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hub_that_many_use_first_at_once_is_there_for_all_of_them() {
+    let bench = Bench::new().await;
+    let calls: Vec<_> = (0..16)
+        .map(|_| {
+            let mut client = bench.client.clone();
+            tokio::spawn(async move { client.hello(on_hub("new", ())).await.map(drop) })
+        })
+        .collect();
+    for call in calls {
+        call.await.expect("no panic").expect("the hub is there");
+    }
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn instances_are_listed_page_by_page_each_once() {
     let bench = Bench::new().await;
     for number in 0..7 {
