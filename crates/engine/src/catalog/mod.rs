@@ -4,6 +4,8 @@
 //! [`hub`] answer questions. Not here: starting and stopping partitions (`server`). A hub's number
 //! is never given twice, and a deleted hub is kept until somebody removes it for good.
 
+mod command;
+mod effect;
 pub(crate) mod rows;
 
 use bytes::Bytes;
@@ -11,9 +13,11 @@ use prost::Message as _;
 
 use crate::catalog::rows::{CatalogRow, HubRow, hub_key, meta_key};
 use crate::id::{HubId, LogId};
-use crate::partition::command::Moment;
 use crate::rows::{Changes, KeyBuilder, Loaded, Needs, Range, Transaction, WorkingSet, decode};
 use crate::time::Timestamp;
+
+pub use command::{Command, CreateHub, DeleteHub, Entry, RemoveHub, UndeleteHub};
+pub use effect::{Effect, Effects, HubView, Refusal, Reply};
 
 /// How long a deleted hub can be brought back, in seconds: 7 days.
 pub const TOMBSTONE_SECONDS: u64 = 7 * 24 * 60 * 60;
@@ -23,140 +27,6 @@ pub const HUB_KEY_BYTES: usize = 32;
 pub const PARTITIONS_MAX: u32 = 1_024;
 /// Characters of a hub's name.
 pub const HUB_NAME_CHARS_MAX: usize = 64;
-
-/// One entry of the catalog's log.
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct Entry {
-    /// When the leader proposed it.
-    #[prost(message, required, tag = "1")]
-    pub at: Moment,
-    /// What is asked.
-    #[prost(oneof = "Command", tags = "10, 11, 12, 13")]
-    pub command: Option<Command>,
-}
-
-/// Everything that changes the catalog.
-#[derive(Clone, PartialEq, Eq, prost::Oneof)]
-pub enum Command {
-    /// Create a hub.
-    #[prost(message, tag = "10")]
-    CreateHub(CreateHub),
-    /// Delete a hub: nobody can use it, and for a while it can be brought back.
-    #[prost(message, tag = "11")]
-    DeleteHub(DeleteHub),
-    /// Bring a deleted hub back.
-    #[prost(message, tag = "12")]
-    UndeleteHub(UndeleteHub),
-    /// Remove a deleted hub for good.
-    #[prost(message, tag = "13")]
-    RemoveHub(RemoveHub),
-}
-
-/// Creates a hub.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-pub struct CreateHub {
-    /// Its name, see [`is_hub_name`].
-    #[prost(string, tag = "1")]
-    pub name: String,
-    /// How many partitions it has, for ever.
-    #[prost(uint32, tag = "2")]
-    pub partitions: u32,
-    /// Random, [`HUB_KEY_BYTES`]: signs completion tokens.
-    #[prost(bytes = "bytes", tag = "3")]
-    pub key: Bytes,
-}
-
-/// Deletes a hub.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-pub struct DeleteHub {
-    /// Its name.
-    #[prost(string, tag = "1")]
-    pub name: String,
-}
-
-/// Brings a deleted hub back.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-pub struct UndeleteHub {
-    /// Its name.
-    #[prost(string, tag = "1")]
-    pub name: String,
-}
-
-/// Removes a deleted hub for good.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-pub struct RemoveHub {
-    /// Its name.
-    #[prost(string, tag = "1")]
-    pub name: String,
-}
-
-/// What must happen outside because of an entry, once it is committed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
-    /// Its partitions run from now on.
-    Open(HubView),
-    /// Its partitions stop; their data stays.
-    Close(HubId),
-    /// Its data goes.
-    Remove(HubId),
-    /// The answer to whoever asked.
-    Reply(Reply),
-}
-
-/// All effects of one entry, in order.
-pub type Effects = Vec<Effect>;
-
-/// What an entry's author is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reply {
-    /// Done, and this entry did it; the hub as it is now.
-    Done(HubView),
-    /// It was so already.
-    Unchanged(HubView),
-    /// The hub is gone for good.
-    Removed(HubId),
-    /// No, and nothing changed.
-    Refused(Refusal),
-}
-
-/// A normal "no".
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// No such hub.
-    NotFound,
-    /// A hub of this name exists.
-    Exists,
-    /// A deleted hub has this name: bring it back, or remove it for good.
-    Deleted,
-    /// Only a deleted hub can be removed.
-    NotDeleted,
-    /// The name, the number of partitions or the key is not allowed.
-    Invalid,
-}
-
-/// A hub as it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HubView {
-    /// Its number.
-    pub id: HubId,
-    /// Its name.
-    pub name: String,
-    /// How many partitions it has.
-    pub partitions: u32,
-    /// Signs its completion tokens.
-    pub key: Bytes,
-    /// When it was created.
-    pub created: Timestamp,
-    /// When it was deleted, if it is.
-    pub deleted: Option<Timestamp>,
-}
-
-impl HubView {
-    /// Until when a deleted hub is sure to be there.
-    pub fn kept_until(&self) -> Option<Timestamp> {
-        self.deleted.map(|at| at.plus(std::time::Duration::from_secs(TOMBSTONE_SECONDS)))
-    }
-}
 
 /// Letters, digits, `-` and `_`, beginning with a letter, at most [`HUB_NAME_CHARS_MAX`].
 pub fn is_hub_name(name: &str) -> bool {

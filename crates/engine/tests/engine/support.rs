@@ -133,7 +133,7 @@ impl Machine {
         found
     }
 
-    /// A new leader: the same state, a higher term, nothing in memory.
+    /// A new leader: the same state, a higher epoch, nothing in memory.
     pub(crate) fn fail_over(&mut self) {
         self.rows = WorkingSet::new();
         self.id.term += 1;
