@@ -3,8 +3,10 @@
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
+use platform::clock::Clock;
 use storage::{NodeLog, Record, Usage};
 
+use crate::observe::codes;
 use crate::observe::metrics::LogMetrics;
 
 use crate::partition::mailbox::Mailbox;
@@ -35,12 +37,15 @@ const RETRY: Duration = Duration::from_millis(250);
 /// How long an idle log waits before it records how far it is durable.
 const IDLE: Duration = Duration::from_millis(500);
 
+/// A sync that takes longer is worth a line.
+const SLOW: Duration = Duration::from_secs(1);
+
 /// Bytes of entries in one append; what waits is split into several, with one sync for all.
 const APPEND_BYTES: usize = 8 << 20;
 
 /// Runs until told to close.
-pub fn run(log: NodeLog, mailbox: &Mailbox<Job>, metrics: &LogMetrics) {
-    let mut writer = Writer { log, mailbox, waiting: Vec::new(), refused: Vec::new() };
+pub fn run(log: NodeLog, mailbox: &Mailbox<Job>, metrics: &LogMetrics, clock: &dyn Clock) {
+    let mut writer = Writer { log, mailbox, metrics, clock, waiting: Vec::new(), refused: Vec::new() };
     let mut idle_noted = true;
     let mut counted = Usage::default();
     loop {
@@ -58,6 +63,9 @@ pub fn run(log: NodeLog, mailbox: &Mailbox<Job>, metrics: &LogMetrics) {
         idle_noted = false;
         let (owners, records, close) = sort(jobs);
         let written = writer.commit(records, &owners);
+        if written.is_err() {
+            metrics.poisoned.set(1);
+        }
         tell(&owners, written.as_ref().err());
         count(metrics, writer.log.usage(), &mut counted);
         if let Some(done) = close {
@@ -91,6 +99,8 @@ fn sort(jobs: Vec<Job>) -> (Vec<(Address, u64)>, Vec<Record>, Close) {
 struct Writer<'a> {
     log: NodeLog,
     mailbox: &'a Mailbox<Job>,
+    metrics: &'a LogMetrics,
+    clock: &'a dyn Clock,
     /// Jobs that came while the disk was full.
     waiting: Vec<Job>,
     /// Who was told that the disk is full.
@@ -103,12 +113,26 @@ impl Writer<'_> {
         if records.is_empty() {
             return Ok(());
         }
+        let entries = entries(&records);
         for portion in portions(records) {
             self.append(&portion, owners)?;
         }
+        let begun = self.clock.monotonic();
         self.log.sync()?;
+        let took = self.clock.monotonic().saturating_sub(begun);
+        self.metrics.sync_seconds.observe(took);
+        if took > SLOW {
+            let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            tracing::warn!(
+                code = codes::SYNC_SLOW.id,
+                milliseconds,
+                "the disk is slow to make the log durable"
+            );
+        }
+        self.metrics.commits.inc_by(entries);
         if !self.refused.is_empty() {
             tracing::info!("the disk has room again; work is accepted");
+            self.metrics.disk_full.set(0);
             self.refused.drain(..).for_each(|owner| owner.send(Event::DiskFull(false)));
         }
         Ok(())
@@ -121,6 +145,7 @@ impl Writer<'_> {
             match self.log.append(records) {
                 Ok(()) => return Ok(()),
                 Err(error @ storage::Error::Full { .. }) => {
+                    self.metrics.disk_full.set(1);
                     if self.refused.is_empty() {
                         tracing::error!(code = error.code(), %error, "the disk is full; no new work is accepted");
                         owners.iter().for_each(|(owner, _)| self.refuse(owner));
@@ -148,6 +173,18 @@ impl Writer<'_> {
         owner.send(Event::DiskFull(true));
         self.refused.push(owner.clone());
     }
+}
+
+fn entries(records: &[Record]) -> u64 {
+    let count = |record: &Record| match record {
+        Record::Entries { entries, .. } => entries.len(),
+        Record::Opened { .. }
+        | Record::State { .. }
+        | Record::Compacted { .. }
+        | Record::Sealed { .. }
+        | Record::Destroyed { .. } => 0,
+    };
+    u64::try_from(records.iter().map(count).sum::<usize>()).unwrap_or(u64::MAX)
 }
 
 /// Records in order, in portions of at most [`APPEND_BYTES`] or one entry. Splitting the entries of

@@ -256,10 +256,12 @@ impl Node {
 
     fn start_threads(&mut self, log: NodeLog) -> std::io::Result<()> {
         let (log_jobs, store_jobs) = (self.log.clone(), self.stores.clone());
-        let metrics = Arc::clone(&self.metrics);
+        let (log_metrics, store_metrics) = (self.metrics.log.clone(), self.metrics.log.clone());
+        let clock = Arc::clone(&self.platform.clock);
         let mut threads = vec![
-            named("outlast-log").spawn(move || log_writer::run(log, &log_jobs, &metrics.log))?,
-            named("outlast-tables").spawn(move || store_writer::run(&store_jobs))?,
+            named("outlast-log")
+                .spawn(move || log_writer::run(log, &log_jobs, &log_metrics, clock.as_ref()))?,
+            named("outlast-tables").spawn(move || store_writer::run(&store_jobs, &store_metrics))?,
         ];
         for number in 0..self.runner_count() {
             let mailbox = Mailbox::default();

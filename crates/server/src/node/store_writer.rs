@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use storage::tables::{Batch, Durability, Tables};
 
+use crate::observe::metrics::LogMetrics;
 use crate::partition::mailbox::Mailbox;
 use crate::partition::messages::Event;
 use crate::partition::runner::Address;
@@ -27,15 +28,21 @@ pub enum Job {
 }
 
 /// Runs until told to stop.
-pub fn run(mailbox: &Mailbox<Job>) {
+pub fn run(mailbox: &Mailbox<Job>, metrics: &LogMetrics) {
     let mut jobs = Vec::new();
     loop {
         mailbox.receive(&mut jobs, None);
         for job in jobs.drain(..) {
             match job {
                 Job::Store { owner, tables, batch, upto } => {
+                    let (rows, bytes) = size(&batch);
                     let event = match tables.store(batch, Durability::Checkpoint) {
-                        Ok(()) => Event::Stored { upto },
+                        Ok(()) => {
+                            metrics.checkpoints.inc();
+                            metrics.rows.inc_by(rows);
+                            metrics.row_bytes.inc_by(bytes);
+                            Event::Stored { upto }
+                        }
                         Err(error @ storage::Error::Full { .. }) => {
                             tracing::warn!(code = error.code(), %error, "a checkpoint waits for room on the disk");
                             Event::StoreDeferred
@@ -51,4 +58,13 @@ pub fn run(mailbox: &Mailbox<Job>) {
             }
         }
     }
+}
+
+/// Rows of a batch and their bytes.
+fn size(batch: &Batch) -> (u64, u64) {
+    let row = |(key, value): &(bytes::Bytes, Option<bytes::Bytes>)| {
+        key.len() + value.as_ref().map_or(0, bytes::Bytes::len)
+    };
+    let bytes: usize = batch.writes.iter().map(row).sum();
+    (u64::try_from(batch.writes.len()).unwrap_or(u64::MAX), u64::try_from(bytes).unwrap_or(u64::MAX))
 }

@@ -103,7 +103,10 @@ impl Outside {
 
     pub(super) fn perform(&self, partition: &mut Partition, perform: Perform, now: Timestamp) {
         match perform {
-            Perform::Leading(_) => drop(self.leading.send_replace(true)),
+            Perform::Leading(_) => {
+                self.metrics.partitions.leader_changes.inc();
+                self.leading.send_replace(true);
+            }
             Perform::LeadingEnded => drop(self.leading.send_replace(false)),
             Perform::OfferTurn { .. }
             | Perform::OfferActivity { .. }
@@ -126,6 +129,8 @@ impl Outside {
             Perform::TurnEnded(instance, ended) => hub.dispatch.turn_ended(self.partition, &instance, ended),
             Perform::ActivityEnded(activity, ended) => hub.dispatch.activity_ended(&activity, ended),
             Perform::Deliver { to, messages } => {
+                let count = u64::try_from(messages.messages.len()).unwrap_or(u64::MAX);
+                self.metrics.partitions.messages_sent.inc_by(count);
                 self.tell(hub, to, Command::ReceiveMessages(messages));
             }
             Perform::Acknowledge { to, upto } => {

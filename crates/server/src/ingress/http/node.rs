@@ -111,6 +111,7 @@ impl NodeApi {
     }
 
     async fn now(&self) -> NodeStatus {
+        self.set_gauges();
         let texts = |addresses: &[SocketAddr]| addresses.iter().map(ToString::to_string).collect();
         let standing = health::standing(&self.config, &self.metrics);
         let standing = standing.into_iter().map(|standing| warning(standing.code, standing.detail));
@@ -125,6 +126,22 @@ impl NodeApi {
             http: texts(&self.addresses.http),
             warnings: standing.chain(self.untaken()).collect(),
             hubs: self.all_hubs().await.unwrap_or_default(),
+        }
+    }
+
+    /// Gauges that are read where they are kept, before each scrape.
+    fn set_gauges(&self) {
+        let open = self.node.get().map(|node| node.open_hub_list()).unwrap_or_default();
+        let partitions: i64 = open.iter().map(|hub| i64::from(hub.partitions())).sum();
+        self.metrics.partitions.open.set(partitions);
+        for hub in open {
+            let queues = hub.dispatch().queues();
+            for (kind, word) in [(Kind::Turn, "turn"), (Kind::Activity, "activity")] {
+                let waiting =
+                    queues.iter().filter(|queue| queue.kind == kind).map(|queue| queue.waiting).sum();
+                self.metrics.set_waiting(hub.name(), word, waiting);
+            }
+            self.metrics.set_workers(hub.name(), hub.dispatch().workers());
         }
     }
 

@@ -53,14 +53,12 @@ pub struct Metrics {
 /// Of the node log and the tables of all partitions.
 #[derive(Debug, Clone, Default)]
 pub struct LogMetrics {
-    /// Commands that became durable.
+    /// Entries that became durable.
     pub commits: Counter,
-    /// Syncs of the log: one serves all commands that were waiting.
+    /// Syncs of the log: one serves all that were waiting.
     pub syncs: Counter,
     /// Time of one sync.
     pub sync_seconds: SyncHistogram,
-    /// From proposing a command to its commit.
-    pub commit_seconds: SyncHistogram,
     /// Bytes appended to the log.
     pub bytes: Counter,
     /// Frames appended to the log.
@@ -73,16 +71,10 @@ pub struct LogMetrics {
     pub disk_full: Gauge,
     /// Checkpoints of partitions' tables.
     pub checkpoints: Counter,
-    /// When the oldest of the partitions' newest checkpoints was made, in seconds since 1970.
-    pub checkpoint_timestamp: Gauge,
     /// Rows written to tables.
     pub rows: Counter,
     /// Bytes written to tables.
     pub row_bytes: Counter,
-    /// Bytes of rows held in memory.
-    pub working_set_bytes: Gauge,
-    /// Free bytes of the data directory's disk.
-    pub free_bytes: Gauge,
 }
 
 /// Of the node's partitions.
@@ -90,16 +82,12 @@ pub struct LogMetrics {
 pub struct PartitionMetrics {
     /// Partitions open on this node.
     pub open: Gauge,
-    /// Partitions this node leads.
-    pub led: Gauge,
     /// Partitions stopped for safety.
     pub halted: Gauge,
     /// Times a partition of this node got a new leader.
     pub leader_changes: Counter,
     /// Messages between partitions sent, repeats included.
     pub messages_sent: Counter,
-    /// Messages between partitions that were new on arrival.
-    pub messages_received: Counter,
 }
 
 /// A histogram of times from 50 µs to about 13 s: what syncs and commits take.
@@ -174,6 +162,18 @@ impl Metrics {
     pub fn set_instances(&self, hub: &str, status: &str, count: u64) {
         let labels = vec![("hub", hub.to_owned()), ("status", status.to_owned())];
         self.hubs.instances.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// Sets how many work items of a kind wait for workers in a hub, before each scrape.
+    pub fn set_waiting(&self, hub: &str, kind: &'static str, count: usize) {
+        let labels = vec![("hub", hub.to_owned()), ("kind", kind.to_owned())];
+        self.hubs.waiting.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// Sets how many workers are connected to a hub, before each scrape.
+    pub fn set_workers(&self, hub: &str, count: usize) {
+        let labels = vec![("hub", hub.to_owned())];
+        self.hubs.workers.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// Forgets a removed hub's time series of instances.

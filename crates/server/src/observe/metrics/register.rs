@@ -171,19 +171,8 @@ impl Register {
     }
 
     pub(super) fn log(&mut self, log: &LogMetrics) {
-        self.add("commits", "", "Commands that became durable", log.commits.clone());
-        self.seconds(
-            "commit_duration",
-            "",
-            "From proposing a command to its commit",
-            log.commit_seconds.0.clone(),
-        );
-        self.add(
-            "log_syncs",
-            "",
-            "Syncs of the node log; one serves all commands that wait",
-            log.syncs.clone(),
-        );
+        self.add("commits", "", "Log entries that became durable", log.commits.clone());
+        self.add("log_syncs", "", "Syncs of the node log; one serves all that wait", log.syncs.clone());
         self.seconds("log_sync_duration", "", "Time of one sync of the node log", log.sync_seconds.0.clone());
         self.bytes("log_written", "", "Appended to the node log", log.bytes.clone());
         self.add("log_frames", "", "Frames appended to the node log", log.frames.clone());
@@ -201,21 +190,12 @@ impl Register {
             log.disk_full.clone(),
         );
         self.add("checkpoints", "", "Checkpoints of partitions' tables", log.checkpoints.clone());
-        self.seconds(
-            "checkpoint_timestamp",
-            "",
-            "When the oldest of the partitions' newest checkpoints was made, since 1970",
-            log.checkpoint_timestamp.clone(),
-        );
         self.add("table_rows_written", "", "Rows written to tables", log.rows.clone());
         self.bytes("table_written", "", "Written to tables", log.row_bytes.clone());
-        self.bytes("working_set", "", "Rows held in memory", log.working_set_bytes.clone());
-        self.bytes("disk_free", "", "Free space of the data directory's disk", log.free_bytes.clone());
     }
 
     pub(super) fn partitions(&mut self, partitions: &PartitionMetrics) {
         self.add("partitions_open", "", "Partitions open on this node", partitions.open.clone());
-        self.add("partitions_led", "", "Partitions this node leads", partitions.led.clone());
         self.add("partitions_halted", "", "Partitions stopped for safety", partitions.halted.clone());
         self.add(
             "leader_changes",
@@ -228,12 +208,6 @@ impl Register {
             "",
             "Messages between partitions sent, repeats included",
             partitions.messages_sent.clone(),
-        );
-        self.add(
-            "messages_received",
-            "",
-            "Messages between partitions that were new on arrival",
-            partitions.messages_received.clone(),
         );
     }
 
