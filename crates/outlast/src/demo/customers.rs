@@ -59,6 +59,11 @@ impl Pulse {
         }
     }
 
+    /// Whether a kill has not been followed by an answer yet.
+    pub(super) fn is_out(&self) -> bool {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     pub(super) fn outages(&self) -> Vec<Duration> {
         self.outages.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

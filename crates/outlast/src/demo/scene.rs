@@ -23,6 +23,9 @@ use crate::failed::{Exit, Failed};
 /// Orders that may be under way at a time.
 const UNDER_WAY_MAX: usize = 64;
 
+/// How long a kill waits for the outage before it to end.
+const OUTAGE_PATIENCE: Duration = Duration::from_secs(15);
+
 /// Everything on stage.
 pub(super) struct Scene {
     pub(super) child: Child,
@@ -86,8 +89,13 @@ impl Scene {
         self.world.lock().unwrap_or_else(PoisonError::into_inner).charged_twice()
     }
 
-    /// Kills the server and starts it again at once.
+    /// Kills the server and starts it again at once. Two kills in one outage could not be told apart, so
+    /// the second waits until the first is over.
     pub(super) async fn kill(&mut self) -> Result<(), Failed> {
+        let patience = Instant::now() + OUTAGE_PATIENCE;
+        while self.pulse.is_out() && Instant::now() < patience {
+            tokio::time::sleep(LOOK).await;
+        }
         let (accepted, finished, _) = self.counts();
         let killed = Instant::now();
         self.pulse.killed(killed);

@@ -23,7 +23,7 @@ pub(super) async fn play(orders: u32, dir: &Path, is_quiet: bool) -> Result<Verd
     let mut trickle = tokio::time::interval(Duration::from_secs(1) / RATE_MIN.max(orders / 10));
     // After an outage orders come at the old pace, not all at once.
     trickle.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut kills = KILLS_AT.iter().map(|percent| orders * percent / 100).peekable();
+    let mut kills = KILLS_AT.iter().map(|percent| (orders * percent / 100).max(1)).peekable();
     for number in 1..=orders {
         trickle.tick().await;
         let place = scene.place().await;
