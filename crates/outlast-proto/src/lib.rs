@@ -4,6 +4,9 @@
 //! Not here: any meaning. What a message does is decided in the server; a field we do not know is
 //! ignored by the decoder.
 
+/// The version of this release; the crates that are published share it, and so does what a server says.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// `TaskHubSidecarService`, its client, its server and its messages (Microsoft's dialect).
 pub mod durable_task {
     #![allow(missing_docs, deprecated)]

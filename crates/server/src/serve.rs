@@ -50,7 +50,7 @@ impl Server {
     pub async fn start(config: Config, platform: Platform) -> Result<Self, Error> {
         let listening = Listening::open(&config).await?;
         let addresses = listening.addresses();
-        let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), platform.clock.wall()));
+        let metrics = Arc::new(Metrics::new(outlast_proto::VERSION, platform.clock.wall()));
         let (phase, _) = watch::channel(Phase::Serving);
         let mut listeners = JoinSet::new();
         let api = NodeApi::new(config.clone(), platform.clone(), Arc::clone(&metrics), addresses.clone());

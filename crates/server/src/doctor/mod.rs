@@ -5,7 +5,7 @@
 
 mod glass;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use platform::disk::Disk;
@@ -33,13 +33,14 @@ impl Finding {
 
 /// Reads everything under a data directory of this machine.
 pub fn examine(data: &Path) -> Vec<Finding> {
-    examine_on(Arc::new(platform::real::RealDisk), data)
+    let disk: Arc<dyn Disk> = Arc::new(platform::real::RealDisk);
+    examine_on(&disk, data)
 }
 
 /// Reads everything under a data directory of some disk.
-pub fn examine_on(disk: Arc<dyn Disk>, data: &Path) -> Vec<Finding> {
+pub fn examine_on(disk: &Arc<dyn Disk>, data: &Path) -> Vec<Finding> {
     let (log, tables) = (data.join("log"), data.join("tables"));
-    let glass: Arc<dyn Disk> = Arc::new(glass::Glass::new(Arc::clone(&disk)));
+    let glass: Arc<dyn Disk> = Arc::new(glass::Glass::new(Arc::clone(disk)));
     if !disk.exists(&log).unwrap_or(false) {
         let detail = "there is no node log: no server has ever started here".to_owned();
         let code = Some(&codes::DATA_DIR_UNUSABLE);
@@ -50,7 +51,7 @@ pub fn examine_on(disk: Arc<dyn Disk>, data: &Path) -> Vec<Finding> {
     match files {
         Ok(files) => {
             let files = files.into_iter().filter(|file| file.extension().is_some_and(|kind| kind == "redb"));
-            findings.extend(files.map(|file| examine_table(&glass, file)).flat_map(Vec::into_iter));
+            findings.extend(files.map(|file| examine_table(&glass, &file)).flat_map(Vec::into_iter));
         }
         Err(error) => findings.push(Finding {
             place: tables.display().to_string(),
@@ -111,9 +112,9 @@ fn findings_of(recovered: &Recovered, dir: &Path) -> Vec<Finding> {
     findings
 }
 
-fn examine_table(glass: &Arc<dyn Disk>, path: PathBuf) -> Vec<Finding> {
+fn examine_table(glass: &Arc<dyn Disk>, path: &Path) -> Vec<Finding> {
     let place = path.display().to_string();
-    let opened = Tables::open(Arc::clone(glass), &path, storage::tables::Options::default());
+    let opened = Tables::open(Arc::clone(glass), path, storage::tables::Options::default());
     match opened.and_then(|tables| tables.scrub()) {
         Ok(report) if report.damage.is_empty() => {
             let detail = format!("{} rows, {} bytes, all intact", report.items, report.bytes);
@@ -125,7 +126,7 @@ fn examine_table(glass: &Arc<dyn Disk>, path: PathBuf) -> Vec<Finding> {
                 .map(|detail| Finding { place: place.clone(), detail, code: Some(&codes::TABLES_CORRUPT) })
                 .collect()
         }
-        Err(error) => vec![finding_of(&error, &path)],
+        Err(error) => vec![finding_of(&error, path)],
     }
 }
 
@@ -157,8 +158,8 @@ mod tests {
     const GROUP: GroupKey = GroupKey { partition: 1, lineage: 1, replica: 1 };
 
     /// A log with some entries, closed in order.
-    fn data(disk: &Arc<dyn Disk>) -> PathBuf {
-        let data = PathBuf::from("/data");
+    fn data(disk: &Arc<dyn Disk>) -> std::path::PathBuf {
+        let data = std::path::PathBuf::from("/data");
         let options = storage::log::Options::small();
         let (mut log, _) = NodeLog::open(Arc::clone(disk), &data.join("log"), options).expect("a new log");
         log.append(&[Record::Opened { group: GROUP }]).expect("room");
@@ -174,7 +175,7 @@ mod tests {
     #[test]
     fn a_sound_directory_has_no_findings_that_ask_for_anything() {
         let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(1));
-        let findings = examine_on(Arc::clone(&disk), &data(&disk));
+        let findings = examine_on(&disk, &data(&disk));
         assert!(findings.iter().all(|finding| finding.code.is_none()), "{findings:?}");
         assert!(findings[0].detail.contains("1 groups can go on"), "{findings:?}");
     }
@@ -191,7 +192,7 @@ mod tests {
         let segment = segment.expect("a log has a segment");
         assert!(sim.flip_bit(segment, 1000, 3));
         let before = sim.contents(segment);
-        let findings = examine_on(disk, &data);
+        let findings = examine_on(&disk, &data);
         let damage: Vec<&Finding> = findings.iter().filter(|finding| finding.is_damage()).collect();
         assert!(!damage.is_empty(), "{findings:?}");
         assert!(damage[0].place.contains("position"), "{findings:?}");
@@ -200,7 +201,8 @@ mod tests {
 
     #[test]
     fn a_directory_without_a_log_is_told() {
-        let findings = examine_on(Arc::new(SimDisk::new(1)), Path::new("/nothing"));
+        let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(1));
+        let findings = examine_on(&disk, Path::new("/nothing"));
         assert!(findings[0].is_damage());
     }
 }

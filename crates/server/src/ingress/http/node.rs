@@ -117,7 +117,7 @@ impl NodeApi {
         let standing = standing.into_iter().map(|standing| warning(standing.code, standing.detail));
         NodeStatus {
             schema: SCHEMA,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: outlast_proto::VERSION.to_owned(),
             started_at: rfc3339::since_1970(self.started),
             as_of: rfc3339::since_1970(self.platform.clock.wall()),
             ready: self.is_ready(),
