@@ -103,9 +103,25 @@ pub(super) struct Board {
     lanes: Lanes,
     delayed: BTreeSet<(Duration, ItemId)>,
     overflowed: BTreeSet<PartitionId>,
+    /// Invariant: how many hand-outs of a kind there are.
+    handed_out: PerKind<usize>,
+    redelivered: u64,
     next_id: u64,
     next_check: Duration,
     actions: Vec<Action>,
+}
+
+/// How much there is on the board.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Items that wait for a worker.
+    pub waiting: PerKind<usize>,
+    /// Slots that are taken.
+    pub in_flight: PerKind<usize>,
+    /// Connected workers.
+    pub workers: usize,
+    /// Items ever handed out again because their worker went away or was too slow.
+    pub redelivered: u64,
 }
 
 impl Board {
@@ -245,7 +261,9 @@ impl Board {
         let held: Vec<HandOutId> = held.collect();
         for hand_out in held.into_iter().rev() {
             let item = self.held(hand_out);
-            self.hand_outs.remove(&hand_out);
+            if let Some(out) = self.hand_outs.remove(&hand_out) {
+                *self.handed_out.of_mut(out.kind) -= 1;
+            }
             if let Some(item) = item {
                 self.again(item, None);
             }
@@ -371,6 +389,7 @@ impl Board {
     }
 
     fn again(&mut self, id: ItemId, avoid: Option<StreamId>) {
+        self.redelivered += 1;
         if let Some(item) = self.items.get_mut(&id) {
             item.state = State::Waiting;
             item.avoid = avoid;
@@ -409,6 +428,7 @@ impl Board {
         let out = HandOut { stream: stream_id, kind, item: id, work: Arc::clone(&work), out: None };
         let (partition, attempt) = (item.partition, item.attempts);
         self.hand_outs.insert(hand_out, out);
+        *self.handed_out.of_mut(kind) += 1;
         self.mark(stream_id);
         self.actions.push(Action::Assign(Assignment {
             hand_out,
@@ -422,6 +442,7 @@ impl Board {
     /// A worker's slot is free: the next item takes it.
     fn free(&mut self, hand_out: HandOutId) {
         let Some(out) = self.hand_outs.remove(&hand_out) else { return };
+        *self.handed_out.of_mut(out.kind) -= 1;
         if let Some(stream) = self.streams.get_mut(&out.stream) {
             *stream.used.of_mut(out.kind) -= 1;
             self.mark(out.stream);
@@ -460,6 +481,15 @@ impl Board {
         }
         self.lanes.leave_lane(item.lane);
         self.refill();
+    }
+
+    pub(super) fn load(&self) -> Load {
+        Load {
+            waiting: self.lanes.waiting(),
+            in_flight: self.handed_out,
+            workers: self.streams.len(),
+            redelivered: self.redelivered,
+        }
     }
 
     pub(super) fn lanes(&self) -> &Lanes {

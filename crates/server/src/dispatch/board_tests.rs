@@ -110,6 +110,11 @@ impl Board {
         for out in self.hand_outs.values() {
             *used.entry(out.stream).or_default().of_mut(out.kind) += 1;
         }
+        let mut handed_out = PerKind::default();
+        for out in self.hand_outs.values() {
+            *handed_out.of_mut(out.kind) += 1;
+        }
+        assert_eq!(handed_out, self.handed_out);
         for (id, stream) in &self.streams {
             assert_eq!(used.get(id).copied().unwrap_or_default(), stream.used, "slots of {id:?}");
             assert!(

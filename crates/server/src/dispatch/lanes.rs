@@ -72,6 +72,8 @@ pub(super) struct Lanes {
     lane_ids: BTreeMap<LaneKey, LaneId>,
     classes: BTreeMap<ClassId, Class>,
     class_ids: BTreeMap<Filter, ClassId>,
+    /// Invariant: how many items wait in all lanes of a kind.
+    waiting: PerKind<usize>,
     next_id: u64,
 }
 
@@ -123,6 +125,7 @@ impl Lanes {
             End::Front => lane.waiting.push_front(item),
             End::Back => lane.waiting.push_back(item),
         }
+        *self.waiting.of_mut(lane.key.kind) += 1;
         if lane.waiting.len() == 1 {
             for class in &lane.classes {
                 if let Some(class) = self.classes.get_mut(class) {
@@ -135,7 +138,9 @@ impl Lanes {
     /// Takes waiting items out of a lane.
     pub(super) fn withdraw(&mut self, id: LaneId, gone: impl Fn(ItemId) -> bool) {
         let Some(lane) = self.lanes.get_mut(&id) else { return };
+        let before = lane.waiting.len();
         lane.waiting.retain(|item| !gone(*item));
+        *self.waiting.of_mut(lane.key.kind) -= before - lane.waiting.len();
         self.rest_if_empty(id);
     }
 
@@ -173,9 +178,10 @@ impl Lanes {
     pub(super) fn item_for(&mut self, class: ClassId, kind: Kind) -> Option<ItemId> {
         let class = self.classes.get_mut(&class)?;
         let id = next_around(class.ready.of(kind), class.lane_turn.of_mut(kind), None)?;
-        let item = self.lanes.get_mut(&id)?.waiting.pop_front();
+        let item = self.lanes.get_mut(&id)?.waiting.pop_front()?;
+        *self.waiting.of_mut(kind) -= 1;
         self.rest_if_empty(id);
-        item
+        Some(item)
     }
 
     /// The class of a filter, with one more member.
@@ -236,6 +242,11 @@ impl Lanes {
         }
     }
 
+    /// How many items wait.
+    pub(super) fn waiting(&self) -> PerKind<usize> {
+        self.waiting
+    }
+
     /// Each lane with its waiting items and whether any connected worker accepts it.
     pub(super) fn view(&self) -> impl Iterator<Item = (&LaneKey, usize, bool)> {
         self.lanes.values().map(|lane| (&lane.key, lane.waiting.len(), !lane.classes.is_empty()))
@@ -243,6 +254,11 @@ impl Lanes {
 
     #[cfg(test)]
     pub(super) fn check(&self) {
+        let mut waiting = PerKind::default();
+        for lane in self.lanes.values() {
+            *waiting.of_mut(lane.key.kind) += lane.waiting.len();
+        }
+        assert_eq!(waiting, self.waiting);
         for (id, lane) in &self.lanes {
             for class in &lane.classes {
                 let class = &self.classes[class];

@@ -21,7 +21,7 @@ mod shell;
 mod token;
 mod work_item;
 
-pub use board::HandOutId;
+pub use board::{HandOutId, Load};
 pub use filter::{Filter, Names};
 pub use offer::{Ended, Kind, Offer, PerKind, Work};
 pub use options::Options;

@@ -14,7 +14,7 @@ use engine::id::{HubId, InstanceId, PartitionId};
 use engine::partition::command::{ActivityKey, MarkStuck};
 use tokio::sync::mpsc;
 
-use super::board::{Action, Assignment, Board};
+use super::board::{Action, Assignment, Board, Load};
 use super::filter::Filter;
 use super::lanes::StreamId;
 use super::offer::{Ended, Kind, Offer, PerKind, Work};
@@ -216,9 +216,14 @@ impl Dispatch {
         .collect()
     }
 
+    /// How much waits and how much is handed out.
+    pub fn load(&self) -> Load {
+        self.lock().board.load()
+    }
+
     /// How many workers are connected.
     pub fn workers(&self) -> usize {
-        self.lock().routes.len()
+        self.load().workers
     }
 
     /// Counters of encoded and spliced bytes and events.

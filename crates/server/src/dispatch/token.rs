@@ -31,15 +31,6 @@ pub struct TokenKey {
     pub secret: [u8; 32],
 }
 
-impl TokenKey {
-    /// The key with this secret; its number follows from it.
-    pub fn new(secret: [u8; 32]) -> Self {
-        let digest = blake3::derive_key("outlast 2026-11-21 completion token key id", &secret);
-        let [a, b, c, d, ..] = digest;
-        Self { id: u32::from_be_bytes([a, b, c, d]), secret }
-    }
-}
-
 impl std::fmt::Debug for TokenKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "TokenKey {{ id: {} }}", self.id)

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use engine::id::{HubId, InstanceId, PartitionId};
 use engine::partition::command::Command;
@@ -13,7 +14,9 @@ use engine::partition::view::{Counts, Finished, HistoryPage, InstanceView, Insta
 use engine::time::Timestamp;
 
 use super::Member;
+use super::counting::Counted;
 use crate::dispatch::Dispatch;
+use crate::observe::metrics::HubMetrics;
 use crate::partition::mailbox::Admission;
 use crate::partition::messages::{Answer, Outcome, Question, Request, Unavailable};
 use crate::partition::outside::HubLinks;
@@ -29,6 +32,7 @@ pub struct Hub {
     pub(super) partitions: Vec<Member>,
     pub(super) links: Arc<HubLinks>,
     pub(super) admission: Admission,
+    pub(super) metrics: HubMetrics,
 }
 
 impl Hub {
@@ -52,6 +56,23 @@ impl Hub {
         u32::try_from(self.partitions.len()).unwrap_or(u32::MAX)
     }
 
+    /// Its counters; gauges among them are set by [`Self::measure`].
+    pub fn metrics(&self) -> &HubMetrics {
+        &self.metrics
+    }
+
+    /// Sets the gauges of work and workers.
+    pub fn measure(&self) {
+        let (load, metrics) = (self.dispatch().load(), &self.metrics);
+        let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        metrics.workers.set(gauge(load.workers));
+        metrics.turns_waiting.set(gauge(load.waiting.turns));
+        metrics.activities_waiting.set(gauge(load.waiting.activities));
+        metrics.turns_in_flight.set(gauge(load.in_flight.turns));
+        metrics.activities_in_flight.set(gauge(load.in_flight.activities));
+        metrics.redelivered.inner().store(load.redelivered, Ordering::Relaxed);
+    }
+
     /// Who gets which work item.
     pub fn dispatch(&self) -> &Dispatch {
         &self.links.dispatch
@@ -61,8 +82,12 @@ impl Hub {
     pub async fn ask(&self, instance: &InstanceId, command: Command) -> Result<Reply, Unavailable> {
         let member = self.member(instance.partition(self.partitions()))?;
         member.leads().await?;
+        let counted = Counted::of(&command);
         match ask(&member.address, &self.admission, Request::Partition(command)).await? {
-            Outcome::Partition(reply) => Ok(reply),
+            Outcome::Partition(reply) => {
+                counted.count(&reply, &self.metrics);
+                Ok(reply)
+            }
             Outcome::Catalog(_) => Err(mismatch()),
         }
     }

@@ -259,6 +259,7 @@ impl Node {
             partitions,
             links,
             admission: Admission::new(ADMITTED_MAX),
+            metrics: self.metrics.hub(&view.name),
         }))
     }
 

@@ -5,6 +5,7 @@
 //! deletes hubs, [`opening`] brings one partition up, [`log_writer`] and [`store_writer`] are the two
 //! threads that write. Not here: listeners (`ingress`).
 
+mod counting;
 pub mod hub;
 mod hubs;
 pub mod log_writer;

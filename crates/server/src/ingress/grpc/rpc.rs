@@ -2,7 +2,10 @@
 //!
 //! A call that is not in this table does not exist. A test compares it with the protobuf file.
 
+use prometheus_client::metrics::counter::Counter;
+
 use crate::ingress::auth::Action;
+use crate::observe::metrics::RequestMetrics;
 
 macro_rules! calls {
     ($($name:ident $action:ident,)*) => {
@@ -13,7 +16,6 @@ macro_rules! calls {
         }
 
         impl Rpc {
-            #[cfg(test)]
             pub(super) const ALL: &'static [Self] = &[$(Self::$name,)*];
 
             /// The call of this name.
@@ -21,6 +23,13 @@ macro_rules! calls {
                 match name {
                     $(stringify!($name) => Some(Self::$name),)*
                     _ => None,
+                }
+            }
+
+            /// Its name.
+            pub(super) fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
                 }
             }
 
@@ -66,6 +75,20 @@ calls! {
     SkipGracefulOrchestrationTerminations Write,
 }
 
+/// A counter for each call that was answered well: these are frequent, so their counters are kept.
+#[derive(Debug)]
+pub(super) struct Handled(Vec<Counter>);
+
+impl Handled {
+    pub(super) fn new(requests: &RequestMetrics) -> Self {
+        Self(Rpc::ALL.iter().map(|rpc| requests.grpc_handled(rpc.name(), "OK")).collect())
+    }
+
+    pub(super) fn of(&self, rpc: Rpc) -> &Counter {
+        &self.0[rpc as usize]
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,10 +100,10 @@ mod tests {
         let set = prost_types::FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).expect("a descriptor set");
         let service = set.file.iter().flat_map(|file| &file.service).next().expect("a service");
         let named: Vec<&str> = service.method.iter().map(|method| method.name()).collect();
-        let ours: Vec<String> = Rpc::ALL.iter().map(|rpc| format!("{rpc:?}")).collect();
+        let ours: Vec<&str> = Rpc::ALL.iter().map(|rpc| rpc.name()).collect();
         assert_eq!(ours, named);
         for rpc in Rpc::ALL {
-            assert_eq!(Rpc::parse(&format!("{rpc:?}")), Some(*rpc));
+            assert_eq!(Rpc::parse(rpc.name()), Some(*rpc));
         }
     }
 }

@@ -16,6 +16,7 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::server::HealthReporter;
 
+use super::rpc::Handled;
 use super::service::TaskHubService;
 use super::workers::parts::Parts;
 use crate::node::Node;
@@ -74,6 +75,8 @@ pub(super) struct Shared {
     pub(super) node: Arc<Node>,
     pub(super) options: Options,
     pub(super) phase: watch::Receiver<Phase>,
+    /// Calls that were answered well.
+    pub(super) handled: Handled,
     /// Turns' answers that arrive in parts.
     pub(super) parts: Parts,
 }
@@ -107,7 +110,8 @@ pub async fn serve(
     if options.reflection {
         add_reflection(&mut others)?;
     }
-    let shared = Arc::new(Shared { node, options, phase, parts: Parts::default() });
+    let handled = Handled::new(&node.metrics().requests);
+    let shared = Arc::new(Shared { node, options, phase, handled, parts: Parts::default() });
     let service = TaskHubService { shared: Arc::clone(&shared), others: others.routes().prepare() };
     let drained = report_draining(&shared, &reporter);
     let served = Server::builder()

@@ -108,6 +108,7 @@ impl Caller {
         Answering: Future<Output = Result<Out, Status>> + Send + 'static,
     {
         let Self { shared, rpc, request } = self;
+        let counting = Arc::clone(&shared);
         Box::pin(async move {
             let mut grpc = Grpc::new(Lean::<Out, In>::default())
                 .max_decoding_message_size(shared.options.message_bytes_max);
@@ -115,7 +116,7 @@ impl Caller {
                 let (call, message) = call_of(Arc::clone(&shared), rpc, request);
                 async move { handler(call, message).await.map(Response::new) }
             };
-            Ok(grpc.unary(Handler(answer), request).await)
+            Ok(counted(&counting, rpc, grpc.unary(Handler(answer), request).await))
         })
     }
 
@@ -126,6 +127,7 @@ impl Caller {
         Answering: Future<Output = Result<Items, Status>> + Send + 'static,
     {
         let Self { shared, rpc, request } = self;
+        let counting = Arc::clone(&shared);
         Box::pin(async move {
             let mut grpc = Grpc::new(Spliced::<In>::default())
                 .max_decoding_message_size(shared.options.message_bytes_max);
@@ -133,7 +135,7 @@ impl Caller {
                 let (call, message) = call_of(Arc::clone(&shared), rpc, request);
                 async move { handler(call, message).await.map(Response::new) }
             };
-            Ok(grpc.server_streaming(Handler(answer), request).await)
+            Ok(counted(&counting, rpc, grpc.server_streaming(Handler(answer), request).await))
         })
     }
 
@@ -148,6 +150,18 @@ impl Caller {
         let answer = call.authorize(Resource::Hub(call.hub_name())).err().unwrap_or(refusal);
         Box::pin(ready(Ok(answer.into_http())))
     }
+}
+
+/// Counts an answer by what it begins with: a stream that fails later counts as begun.
+fn counted(shared: &Shared, rpc: Rpc, answer: http::Response<Body>) -> http::Response<Body> {
+    match answer.headers().get("grpc-status").and_then(|code| code.to_str().ok()) {
+        None | Some("0") => shared.handled.of(rpc).inc(),
+        Some(code) => {
+            let code = status::code_name(tonic::Code::from_bytes(code.as_bytes()));
+            shared.node.metrics().requests.grpc_handled(rpc.name(), code).inc()
+        }
+    };
+    answer
 }
 
 /// The node binds to loopback, or an operator has said that everybody who connects is trusted.

@@ -189,6 +189,17 @@ async fn an_orchestration_with_an_activity_runs_to_its_end() {
     worker.answer(&token, vec![done("\"out\"")]).await.expect("a repeat of an accepted answer is fine");
     let late = worker.answer_activity(&activity_token, "1").await.expect_err("its instance has ended");
     assert_eq!(late.code(), Code::NotFound);
+    let hub = bench.node.hub("default").await.expect("the hub");
+    hub.measure();
+    let counted = hub.metrics();
+    let counts = [&counted.started, &counted.turns, &counted.activities_completed, &counted.stale_answers];
+    assert_eq!(counts.map(|counter| counter.get()), [1, 2, 1, 1]);
+    assert_eq!(
+        (counted.workers.get(), counted.turns_in_flight.get(), counted.turns_waiting.get()),
+        (1, 0, 0)
+    );
+    let calls = |code| bench.node.metrics().requests.grpc_handled("CompleteActivityTask", code).get();
+    assert_eq!((calls("OK"), calls("NOT_FOUND")), (1, 1));
     bench.stop().await;
 }
 

@@ -134,15 +134,7 @@ impl NodeApi {
         let open = self.node.get().map(|node| node.open_hub_list()).unwrap_or_default();
         let partitions: i64 = open.iter().map(|hub| i64::from(hub.partitions())).sum();
         self.metrics.partitions.open.set(partitions);
-        for hub in open {
-            let queues = hub.dispatch().queues();
-            for (kind, word) in [(Kind::Turn, "turn"), (Kind::Activity, "activity")] {
-                let waiting =
-                    queues.iter().filter(|queue| queue.kind == kind).map(|queue| queue.waiting).sum();
-                self.metrics.set_waiting(hub.name(), word, waiting);
-            }
-            self.metrics.set_workers(hub.name(), hub.dispatch().workers());
-        }
+        open.iter().for_each(|hub| hub.measure());
     }
 
     /// Work that no connected worker takes, by hub and name.

@@ -1,0 +1,55 @@
+//! Counts what a hub's clients and workers asked for, by what became of it.
+//!
+//! Not here: gauges, which are read when somebody asks (`ingress::http`), and what partitions do by
+//! themselves. A repeat that changed nothing is not counted.
+
+use engine::partition::command::Command;
+use engine::partition::effect::{Refusal, Reply};
+
+use crate::observe::metrics::HubMetrics;
+
+/// What is worth counting about a command, kept while the command is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counted {
+    Event,
+    Turn,
+    ActivityDone,
+    ActivityFailed,
+    Other,
+}
+
+impl Counted {
+    pub(super) fn of(command: &Command) -> Self {
+        match command {
+            Command::RaiseEvent(_) => Self::Event,
+            Command::CompleteOrchestrationTurn(_) => Self::Turn,
+            Command::CompleteActivity(answer) if answer.failure.is_some() => Self::ActivityFailed,
+            Command::CompleteActivity(_) => Self::ActivityDone,
+            Command::StartOrchestration(_)
+            | Command::Suspend(_)
+            | Command::Resume(_)
+            | Command::Terminate(_)
+            | Command::Purge(_)
+            | Command::ReceiveMessages(_)
+            | Command::AcknowledgeMessages(_)
+            | Command::RaiseEpoch(_)
+            | Command::FireTimers(_)
+            | Command::Sweep(_)
+            | Command::MarkStuck(_)
+            | Command::ForceTerminate(_) => Self::Other,
+        }
+    }
+
+    pub(super) fn count(self, reply: &Reply, metrics: &HubMetrics) {
+        match (reply, self) {
+            (Reply::Started { .. }, _) => metrics.started.inc(),
+            (Reply::Purged { count }, _) => metrics.purged.inc_by(u64::from(*count)),
+            (Reply::Refused(Refusal::StaleWorkItem), _) => metrics.stale_answers.inc(),
+            (Reply::Done, Self::Event) => metrics.events_raised.inc(),
+            (Reply::Done, Self::Turn) => metrics.turns.inc(),
+            (Reply::Done, Self::ActivityDone) => metrics.activities_completed.inc(),
+            (Reply::Done, Self::ActivityFailed) => metrics.activities_failed.inc(),
+            (Reply::Done, Self::Other) | (Reply::Unchanged | Reply::Refused(_), _) => return,
+        };
+    }
+}
