@@ -164,18 +164,6 @@ impl Metrics {
         self.hubs.instances.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
-    /// Sets how many work items of a kind wait for workers in a hub, before each scrape.
-    pub fn set_waiting(&self, hub: &str, kind: &'static str, count: usize) {
-        let labels = vec![("hub", hub.to_owned()), ("kind", kind.to_owned())];
-        self.hubs.waiting.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
-    }
-
-    /// Sets how many workers are connected to a hub, before each scrape.
-    pub fn set_workers(&self, hub: &str, count: usize) {
-        let labels = vec![("hub", hub.to_owned())];
-        self.hubs.workers.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
-    }
-
     /// Forgets a removed hub's time series of instances.
     pub fn forget_instances(&self, hub: &str, status: &str) {
         self.hubs.instances.remove(&vec![("hub", hub.to_owned()), ("status", status.to_owned())]);
