@@ -6,10 +6,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use engine::catalog;
 use engine::id::{Epoch, Lineage};
 use engine::partition::view;
-use engine::rows::{Needs, WorkingSet};
+use engine::rows::{Key, Needs, Range, WorkingSet};
 use engine::time::Timestamp;
 use storage::tables::Tables;
 
@@ -82,6 +83,16 @@ impl Partition {
     /// What the rows say of the partition as a whole, entries that are only proposed included.
     pub fn meta(&mut self) -> Result<view::Meta, Halt> {
         self.load_meta()
+    }
+
+    /// Every row, entries that are only proposed included: for whoever checks all of them at once.
+    pub fn whole(&self) -> Result<WorkingSet, Halt> {
+        let (from, to) = (Bytes::new(), Bytes::from_static(&[u8::MAX; 64]));
+        let range = Range { from: Key::from_bytes(from), to: Key::from_bytes(to), limit: usize::MAX };
+        let needs = Needs { keys: Vec::new(), ranges: vec![range] };
+        let mut rows = WorkingSet::new();
+        loading::load(&needs, &self.overlay, &self.tables, &mut rows)?;
+        Ok(rows)
     }
 
     pub(super) fn load_meta(&mut self) -> Result<view::Meta, Halt> {
