@@ -10,13 +10,21 @@ use std::process::ExitCode;
 
 use platform::Clock as _;
 use sim::marks::Marks;
+use sim::mutants::{self, Mutant};
 use sim::{Failure, Options, run};
 
-use arguments::Arguments;
+use arguments::{Arguments, Mutants};
 
 fn main() -> ExitCode {
     match Arguments::parse(std::env::args().skip(1)) {
-        Ok(arguments) => seeds(&arguments),
+        Ok(arguments) => match arguments.mutants {
+            Mutants::None => seeds(&arguments),
+            Mutants::One(mutant) => {
+                mutants::set(Some(mutant));
+                seeds(&arguments)
+            }
+            Mutants::Each => each_mutant(&arguments),
+        },
         Err(problem) => {
             eprintln!("{problem}\n{}", arguments::USAGE);
             ExitCode::from(2)
@@ -59,6 +67,48 @@ fn seeds(arguments: &Arguments) -> ExitCode {
 #[expect(clippy::cast_precision_loss, reason = "it is shown with no decimals")]
 fn per_second(count: u64, seconds: f64) -> f64 {
     count as f64 / seconds
+}
+
+/// Switches every seeded bug on in turn; each must be found within the seeds.
+fn each_mutant(arguments: &Arguments) -> ExitCode {
+    if cfg!(not(feature = "mutants")) {
+        eprintln!("built without seeded bugs: cargo sim needs --features mutants");
+        return ExitCode::from(2);
+    }
+    let mut missed = Vec::new();
+    for mutant in mutants::all() {
+        mutants::set(Some(mutant));
+        match found(arguments) {
+            Some((seeds, options, failure)) => eprintln!(
+                "{}: found after {seeds} seeds (seed {}, {} voters): {}",
+                name(mutant),
+                options.seed,
+                options.voters,
+                failure.violation
+            ),
+            None => missed.push(name(mutant)),
+        }
+    }
+    mutants::set(None);
+    missed.iter().for_each(|name| eprintln!("{name}: NOT FOUND within {} seeds", arguments.seeds));
+    if missed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn name(mutant: Mutant) -> String {
+    format!("{}/{}", mutant.of, mutant.name)
+}
+
+/// The first run that fails, and how many seeds it took.
+fn found(arguments: &Arguments) -> Option<(u64, Options, Box<Failure>)> {
+    for seed in arguments.from..arguments.from + arguments.seeds {
+        for voters in &arguments.voters {
+            let options = Options { seed, voters: *voters, keep_trace: false };
+            if let Err(failure) = run(options) {
+                return Some((seed - arguments.from + 1, options, failure));
+            }
+        }
+    }
+    None
 }
 
 fn failed(options: &Options, failure: &Failure) -> ExitCode {

@@ -37,6 +37,7 @@ pub const ALL: &[&str] = &[
     "activity failed",
     "timer fired",
     "segment recycled",
+    "flipped bit noticed",
 ];
 
 impl Marks {

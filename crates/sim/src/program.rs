@@ -288,6 +288,13 @@ impl Replay<'_> {
     }
 }
 
+/// Whether these events of a first turn are those of an execution that went on as new, and bring
+/// external events along.
+pub fn went_on_with_events(events: &[HistoryEvent]) -> bool {
+    let seen = Seen::of(events);
+    !seen.raised.is_empty() && !seen.input.starts_with(&format!("{:016x}", Sum::START.0))
+}
+
 /// What an orchestration says when it sends an event.
 pub fn sent_payload(from: &str) -> String {
     format!("sent by {from}")

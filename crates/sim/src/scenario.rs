@@ -5,6 +5,7 @@
 
 use engine::id::PartitionId;
 use platform::fault::Restart;
+use replication::testing::Faults as Troubled;
 
 use crate::cluster::World;
 use crate::cluster::process::Setup;
@@ -18,6 +19,9 @@ const TROUBLE: Micros = 1_500 * MS;
 /// How long everything may take to end once they do not any more.
 const PEACE: Micros = 60_000 * MS;
 
+/// Steps of the groups' log alone.
+const GROUP_STEPS: usize = 2_000;
+
 /// What to run.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
@@ -30,7 +34,7 @@ pub struct Options {
 }
 
 /// What a run has shown.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Report {
     /// Which rare situations came up.
     pub marks: Marks,
@@ -55,9 +59,26 @@ pub struct Failure {
     pub report: Report,
 }
 
-/// Runs a seed.
+/// Runs a seed. A panic out of the simulated code is a violation like any other.
 pub fn run(options: Options) -> Result<Report, Box<Failure>> {
-    let setup = Setup { seed: options.seed, voters: options.voters, partitions: 2 };
+    match std::panic::catch_unwind(|| run_or_panic(options)) {
+        Ok(outcome) => outcome,
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            let detail = text.unwrap_or_else(|| "a panic without words".to_owned());
+            let violation = Violation { invariant: "NoPanic", detail };
+            Err(Box::new(Failure { violation, at: 0, report: Report::default() }))
+        }
+    }
+}
+
+fn run_or_panic(options: Options) -> Result<Report, Box<Failure>> {
+    let setup = Setup {
+        seed: options.seed,
+        voters: options.voters,
+        partitions: 2 + u32::from(options.seed.is_multiple_of(3)),
+    };
     let nodes = usize::try_from(options.voters).unwrap_or(1);
     let plan = faults::plan(options.seed, nodes, setup.partitions, TROUBLE);
     let mut world = World::new(setup, plan, options.keep_trace);
@@ -80,7 +101,18 @@ fn report(world: &World) -> Report {
     }
 }
 
+/// The groups' log alone first, without rows and disks: many more elections for the same time.
+fn play_groups(setup: &Setup) -> Result<(), Violation> {
+    let run = || {
+        let mut groups = replication::testing::Cluster::new(setup.seed, setup.voters, Troubled::SOME)?;
+        groups.run(GROUP_STEPS)?;
+        groups.converge()
+    };
+    run().map_err(|violation| Violation { invariant: violation.invariant, detail: violation.detail })
+}
+
 fn play(world: &mut World) -> Result<(), Violation> {
+    play_groups(&world.setup)?;
     world.run(TROUBLE, |_| false)?;
     world.heal();
     everything_ends(world)?;
@@ -91,8 +123,39 @@ fn play(world: &mut World) -> Result<(), Violation> {
     replicas_agree(world)?;
     world.look_again(true);
     everything_ends(world)?;
-    replicas_agree(world)
+    replicas_agree(world)?;
+    damage(world)
 }
+
+/// A bit of one node's disk flips while it is down: it is noticed, or it was none that mattered.
+fn damage(world: &mut World) -> Result<(), Violation> {
+    // An idle log has said how far it is durable; before that, the last append passes for a torn one.
+    world.run(world.now + 700 * MS, |_| false)?;
+    if !world.has_vouched(0) {
+        return Ok(());
+    }
+    let known: Vec<_> = world.committed_on(0);
+    world.kill(0, Restart::ProcessKilled);
+    world.run(world.now + MS, |_| false)?;
+    let Some(flipped) = world.flip_bit(0) else { return Ok(()) };
+    let until = world.now + 2_000 * MS;
+    let noticed = match world.run(until, agreed).and_then(|_| world.look_at_all()) {
+        Ok(()) => false,
+        Err(violation) if NOTICED.contains(&violation.invariant) => true,
+        Err(violation) => return Err(violation),
+    };
+    if noticed {
+        world.marks.reach("flipped bit noticed");
+        return Ok(());
+    }
+    let kept = world.committed_on(0);
+    require(kept.iter().zip(&known).all(|(kept, known)| kept >= known), "DamageIsNeverSilent", || {
+        format!("{flipped}: committed was {known:?} and is {kept:?}")
+    })
+}
+
+/// What a damaged node may say; everything else is a lie.
+const NOTICED: &[&str] = &["NodeOpens", "NothingHalts", "RowsAreSound"];
 
 fn everything_ends(world: &mut World) -> Result<(), Violation> {
     let until = world.now + PEACE;
@@ -107,9 +170,12 @@ fn replicas_agree(world: &mut World) -> Result<(), Violation> {
     world.look_at_all()
 }
 
-/// Every node is up and has committed the same.
+/// Every partition is led, every node is up and has committed the same.
 fn agreed(world: &World) -> bool {
     (0..world.setup.partitions).map(PartitionId).all(|partition| {
+        if world.leader(partition).is_none() {
+            return false;
+        }
         let committed = |node: &crate::cluster::node::Node| {
             Some(node.process.as_ref()?.residents.get(&partition)?.core.committed())
         };

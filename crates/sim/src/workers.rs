@@ -27,7 +27,7 @@ use crate::violation::Violation;
 /// What a work item was, for the checkers when its answer is confirmed.
 #[derive(Debug, Clone)]
 enum Done {
-    Turn { instance: String, execution: String, turn: u64 },
+    Turn { instance: String, execution: String, turn: u64, term: u64 },
     Activity { key: ActivityKey, mark: String },
 }
 
@@ -91,6 +91,9 @@ impl World {
             events: &events,
         })?;
         self.reach_what_is_in(&events);
+        if turn.turn == 1 && program::went_on_with_events(&events) {
+            self.marks.reach("continue-as-new with events waiting");
+        }
         let command = CompleteOrchestrationTurn {
             instance: instance.to_owned(),
             execution: execution.to_owned(),
@@ -103,8 +106,12 @@ impl World {
             custom_status: None,
             trace: None,
         };
-        let done =
-            Done::Turn { instance: instance.to_owned(), execution: execution.to_owned(), turn: turn.turn };
+        let done = Done::Turn {
+            instance: instance.to_owned(),
+            execution: execution.to_owned(),
+            turn: turn.turn,
+            term: epoch.term,
+        };
         Ok((done, Command::CompleteOrchestrationTurn(command)))
     }
 
@@ -127,6 +134,7 @@ impl World {
     pub(crate) fn worked(
         &mut self,
         item: u64,
+        term: u64,
         outcome: &Result<Reply, Unavailable>,
     ) -> Result<(), Violation> {
         self.trace.line(format_args!("{} item {item}: {outcome:?}", self.now));
@@ -139,7 +147,8 @@ impl World {
             Ok(_) | Err(_) => return Ok(()),
         }
         match self.workers.items.remove(&item) {
-            Some(Done::Turn { instance, execution, turn }) => {
+            Some(Done::Turn { instance, execution, turn, term: handed }) => {
+                self.checkers.results.on_owner(&instance, handed, term)?;
                 self.checkers.results.on_turn(&instance, &execution, turn, item)
             }
             Some(Done::Activity { key, mark }) => self.checkers.results.on_activity(&key, &mark),

@@ -7,12 +7,15 @@
 //! | CommittedImmutable       | `committed`    |
 //! | StateIsFunctionOfLog     | `digests`      |
 //! | OneResultPerTask         | `results`      |
+//! | OneOwner                 | `results`      |
 //! | HistoryAppendOnly        | `histories`    |
 //! | TimersNeverEarly         | `histories`    |
 //! | DeliveredOnce            | `histories`    |
 //! | OneTerminalState         | `outcomes`     |
 //! | NothingAcknowledgedLost  | `outcomes`     |
 //! | EverythingEnds           | `outcomes`     |
+//! | RowsAreSound             | `engine::partition::invariants`, over all rows |
+//! | DamageIsNeverSilent      | `scenario`     |
 //!
 //! Not here: the runs. A checker is told what happened, reports, and changes nothing.
 

@@ -1,5 +1,5 @@
 //! OneResultPerTask: of all answers to one activity, and of all answers to one turn, at most one is
-//! ever confirmed; and the confirmed one is the one that stays.
+//! ever confirmed. OneOwner: a turn's answer counts only in the leadership that handed it out.
 //!
 //! Not here: whether work is done at all (`outcomes`).
 
@@ -22,6 +22,13 @@ impl Results {
         let first = self.activities.entry(key.clone()).or_insert_with(|| mark.to_owned());
         require(first == mark, "OneResultPerTask", || {
             format!("{key:?} was answered by {first} and by {mark}, both confirmed")
+        })
+    }
+
+    /// A turn that was handed out in the term `handed` was confirmed in the term `confirmed`.
+    pub fn on_owner(&self, instance: &str, handed: u64, confirmed: u64) -> Result<(), Violation> {
+        require(handed == confirmed, "OneOwner", || {
+            format!("a turn of {instance} of term {handed} counted in term {confirmed}")
         })
     }
 

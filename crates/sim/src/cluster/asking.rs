@@ -49,11 +49,13 @@ impl World {
         settled: Settled,
     ) -> Result<(), Violation> {
         let Some(resident) = self.resident(life, partition) else { return Ok(()) };
+        // An answer that is confirmed was proposed in the leadership that confirms it.
+        let term = resident.core.leads().map_or(0, |epoch| epoch.term);
         match (resident.askers.remove(&ticket), settled) {
             (Some(Asker::Worker(item)), Settled::Reply(Ok(Outcome::Partition(reply)))) => {
-                self.worked(item, &Ok(reply))
+                self.worked(item, term, &Ok(reply))
             }
-            (Some(Asker::Worker(item)), Settled::Reply(Err(why))) => self.worked(item, &Err(why)),
+            (Some(Asker::Worker(item)), Settled::Reply(Err(why))) => self.worked(item, term, &Err(why)),
             (Some(Asker::Client(call)), settled) => self.answered(call, settled),
             (Some(Asker::Worker(_) | Asker::Peer) | None, _) => Ok(()),
         }

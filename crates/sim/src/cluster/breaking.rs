@@ -3,6 +3,7 @@
 //! Not here: which and when (`faults`). A fault that has no object any more, such as a node that is
 //! down already, does nothing.
 
+use std::path::Path;
 use std::time::Duration;
 
 use engine::id::PartitionId;
@@ -106,6 +107,38 @@ impl World {
         self.trace.line(format_args!("{} node {node} died: {how:?}", self.now));
         let at = self.soon(10 * MS, 150 * MS);
         self.queue.push(at, Happening::Start(node));
+    }
+
+    /// Flips one bit of a node's files while it is down, and says where.
+    pub fn flip_bit(&mut self, node: usize) -> Option<String> {
+        let machine = self.nodes.get_mut(node)?;
+        machine.bring_up_disk();
+        let mut files = Vec::new();
+        for directory in ["/data/log", "/data"] {
+            files.extend(platform::Disk::list(&machine.disk, Path::new(directory)).ok()?);
+        }
+        let kind = if self.random.chance(700) { "log" } else { "redb" };
+        files.retain(|path| path.extension().is_some_and(|found| found == kind));
+        let at = usize::try_from(self.random.below(files.len() as u64)).ok()?;
+        let path = files.get(at)?;
+        let offset = machine.disk.flip_random_bit(path)?;
+        let flipped = format!("bit flipped in {} at {offset}", path.display());
+        self.trace.line(format_args!("{} node {node}: {flipped}", self.now));
+        Some(flipped)
+    }
+
+    /// Whether a node's log is idle and has said how far it is durable.
+    pub fn has_vouched(&self, node: usize) -> bool {
+        let process = self.nodes.get(node).and_then(|machine| machine.process.as_ref());
+        process.is_some_and(|process| process.vouched)
+    }
+
+    /// How far each partition is committed on a node.
+    pub fn committed_on(&self, node: usize) -> Vec<engine::id::LogId> {
+        let process = self.nodes.get(node).and_then(|machine| machine.process.as_ref());
+        process.map_or_else(Vec::new, |process| {
+            process.residents.values().map(|resident| resident.core.committed()).collect()
+        })
     }
 
     /// Every orchestration is to be looked at once more.

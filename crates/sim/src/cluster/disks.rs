@@ -12,12 +12,16 @@ use super::process::{Job, LogWriter, Process};
 use super::queue::{Happening, Life, MS};
 use crate::violation::Violation;
 
+/// How long an idle log waits before it records how far it is durable; as the server's.
+const IDLE: u64 = 500 * MS;
+
 impl World {
     pub(super) fn write(&mut self, life: Life, partition: PartitionId, outputs: Vec<LogOutput>, flush: bool) {
         let soon = self.soon(10, 100);
         let Some(process) = self.process(life) else { return };
         let Some(resident) = process.residents.get_mut(&partition) else { return };
         process.jobs.extend(resident.write(partition, outputs, flush));
+        process.vouched &= process.jobs.is_empty();
         if process.writer == LogWriter::Idle && !process.jobs.is_empty() {
             process.writer = LogWriter::Busy;
             self.queue.push(soon, Happening::LogWrite(life));
@@ -88,11 +92,12 @@ impl World {
     }
 
     pub(super) fn log_done(&mut self, life: Life, owners: Vec<(PartitionId, u64)>) -> Result<(), Violation> {
-        let (soon, idle) = (self.soon(10, 50), self.soon(MS, MS));
+        let (soon, idle) = (self.soon(10, 50), self.now + IDLE);
         let Some(process) = self.process(life) else { return Ok(()) };
         if process.jobs.is_empty() {
             process.writer = LogWriter::Idle;
-            self.queue.push(idle, Happening::LogIdle(life));
+            let appends = process.log.usage().appends;
+            self.queue.push(idle, Happening::LogIdle(life, appends));
         } else {
             self.queue.push(soon, Happening::LogWrite(life));
         }
@@ -102,14 +107,15 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn log_idle(&mut self, life: Life) -> Result<(), Violation> {
-        let rarely = self.random.chance(100);
-        let Some(process) = self.process(life).filter(|process| process.writer == LogWriter::Idle && rarely)
-        else {
+    pub(super) fn log_idle(&mut self, life: Life, appends: u64) -> Result<(), Violation> {
+        let Some(process) = self.process(life) else { return Ok(()) };
+        if process.writer != LogWriter::Idle || process.log.usage().appends != appends {
             return Ok(());
-        };
+        }
         // It says again what is durable already; losing it is harmless.
+        let frames = process.log.usage().frames;
         let _noted = process.log.note_durable();
+        process.vouched = process.log.usage().frames > frames;
         self.look_at_disk(life.node);
         Ok(())
     }

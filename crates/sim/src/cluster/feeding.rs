@@ -35,7 +35,11 @@ impl World {
         }
         self.trace.line(format_args!("{now} node {node} started, life {}", life.number));
         for partition in (0..setup.partitions).map(PartitionId) {
-            let term = self.resident(life, partition).map_or(0, |resident| resident.core.group().term());
+            let Some(resident) = self.resident(life, partition) else { continue };
+            let (term, stored) = (resident.core.group().term(), resident.core.committed().index);
+            if stored > 0 {
+                self.marks.reach("checkpoint survived a restart");
+            }
             self.checkers.elections.on_opened(partition, node, term)?;
             self.feed(life, partition, Event::Woke)?;
         }
@@ -164,9 +168,22 @@ impl World {
             let Some(life) = self.life(node) else { continue };
             for partition in (0..self.setup.partitions).map(PartitionId) {
                 self.look_closely(life, partition)?;
+                self.look_at_rows(life, partition)?;
             }
         }
         Ok(())
+    }
+
+    fn look_at_rows(&mut self, life: Life, partition: PartitionId) -> Result<(), Violation> {
+        let Some(resident) = self.resident(life, partition) else { return Ok(()) };
+        let rows = resident.core.whole().map_err(|halt| Violation {
+            invariant: "RowsAreSound",
+            detail: format!("{partition:?} on node {}: {halt}", life.node),
+        })?;
+        let unsound = engine::partition::invariants::check(&rows);
+        require(unsound.is_none(), "RowsAreSound", || {
+            format!("{partition:?} on node {}: {unsound:?}", life.node)
+        })
     }
 
     fn look_closely(&mut self, life: Life, partition: PartitionId) -> Result<(), Violation> {
@@ -186,6 +203,11 @@ impl World {
         let committed = resident.core.committed();
         let leads = resident.core.leads().map(|epoch| epoch.term);
         let led = std::mem::replace(&mut resident.led, leads);
+        // Its own empty entry is the last one; what is before it and not committed was inherited.
+        let inherited = resident.core.group().last().index > resident.core.group().commit() + 1;
+        if role == replication::Role::Elected && inherited {
+            self.marks.reach("leader change with an uncommitted inherited tail");
+        }
         if matches!(role, replication::Role::Elected | replication::Role::Established) {
             self.checkers.elections.on_leader(partition, term, node)?;
         }

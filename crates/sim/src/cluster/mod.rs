@@ -130,7 +130,7 @@ impl World {
             Happening::Feed(life, partition, event) => self.feed(life, partition, *event),
             Happening::LogWrite(life) => self.log_write(life),
             Happening::LogDone(life, owners) => self.log_done(life, owners),
-            Happening::LogIdle(life) => self.log_idle(life),
+            Happening::LogIdle(life, appends) => self.log_idle(life, appends),
             Happening::Store(life, partition, store) => self.store(life, partition, *store),
             Happening::Message { to, partition, from, bytes } => {
                 let Some(life) = self.life(to) else { return Ok(()) };

@@ -135,6 +135,8 @@ pub struct Process {
     pub writer: LogWriter,
     /// What waits for the log thread.
     pub jobs: Vec<Job>,
+    /// Its log is idle and has said how far it is durable.
+    pub vouched: bool,
     /// Its replicas.
     pub residents: BTreeMap<PartitionId, Resident>,
     clock: StampClock,
@@ -178,12 +180,12 @@ impl Process {
             let group = Group::open(group_config(setup, key), recovered.groups.remove(&key), applied)
                 .map_err(|error| StartError::Other(error.to_string()))?;
             let machine = Machine::Partition { id: partition, of: setup.partitions };
-            let parts = Parts { machine, group, tables, lineage: LINEAGE, tuning: tuning() };
+            let parts = Parts { machine, group, tables, lineage: LINEAGE, tuning: tuning(setup.seed) };
             let core = Partition::open(parts).map_err(|halt| StartError::Other(halt.to_string()))?;
             residents.insert(partition, Resident::new(core));
         }
         let clock = StampClock::new(clock);
-        Ok(Self { life, log, writer: LogWriter::Idle, jobs: Vec::new(), residents, clock })
+        Ok(Self { life, log, writer: LogWriter::Idle, jobs: Vec::new(), vouched: false, residents, clock })
     }
 
     /// The time to stamp with.
@@ -206,12 +208,18 @@ fn tables_options() -> storage::tables::Options {
     storage::tables::Options { cache_bytes: 64 << 10, free_bytes_min: 16 << 10, ..Default::default() }
 }
 
-/// Tiny, so that eviction and checkpoints happen in the middle of everything.
-fn tuning() -> Tuning {
+/// Tiny, so that eviction and checkpoints happen in the middle of everything; on some seeds there
+/// are hardly any checkpoints, so that all is replayed from the log.
+fn tuning(seed: u64) -> Tuning {
+    let (checkpoint_bytes, age_ms) = match seed % 4 {
+        0 => (4 << 10, 50),
+        1 | 2 => (16 << 10, 150),
+        _ => (1 << 20, 20_000),
+    };
     Tuning {
         working_set_bytes: 4 << 10,
-        checkpoint_bytes: 16 << 10,
-        checkpoint_age: Duration::from_millis(150),
+        checkpoint_bytes,
+        checkpoint_age: Duration::from_millis(age_ms),
         termination_wait: Duration::from_millis(300),
         resend_after: Duration::from_millis(200),
         messages_max: 3,

@@ -65,8 +65,8 @@ pub enum Happening {
     LogWrite(Life),
     /// The log thread tells what is durable.
     LogDone(Life, Vec<(PartitionId, u64)>),
-    /// The log thread has been idle.
-    LogIdle(Life),
+    /// The log thread has been idle, unless more than so many appends were made by now.
+    LogIdle(Life, u64),
     /// The store thread writes a checkpoint.
     Store(Life, PartitionId, Box<StoreOutput>),
     /// A message between replicas arrives.

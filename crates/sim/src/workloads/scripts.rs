@@ -68,15 +68,16 @@ pub fn draw(seed: u64) -> Vec<Script> {
 
 fn words(random: &SimEntropy) -> Vec<String> {
     let count = 1 + random.below(5);
-    let word = |_| match random.below(14) {
+    let word = |_| match random.below(15) {
         0..4 => format!("a{}", 1 + random.below(3)),
         4 => "b".to_owned(),
         5..7 => format!("t{}", 1 + random.below(200)),
         7..10 => ["ex", "ey"].get(usize::from(random.chance(300))).map_or("ex", |word| word).to_owned(),
-        10..12 => format!("s{}", random.below(program::LIBRARY.len() as u64)),
-        _ => "c".to_owned(),
+        10..13 => format!("s{}", random.below(program::LIBRARY.len() as u64)),
+        13 => "c".to_owned(),
+        _ => "a1 c ex".to_owned(),
     };
-    (0..count).map(word).collect()
+    (0..count).flat_map(|at| word(at).split(' ').map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
 /// Sometimes one orchestration sends an event to another, which waits for it at its end.
@@ -110,7 +111,8 @@ fn script(
     words: &[String],
     (mut events, ends_early): (Events, bool),
 ) -> Script {
-    let pause = || MS + random.below(60 * MS);
+    // Some are quick enough to come in the middle of a turn.
+    let pause = || 100 + random.below(if random.chance(400) { 3 * MS } else { 60 * MS });
     let mut deeds = vec![(random.below(100 * MS), Deed::Start)];
     for (number, word) in words.iter().enumerate() {
         let Some(name) = word.strip_prefix('e').filter(|name| *name != "z") else { continue };

@@ -1,0 +1,37 @@
+//! Bugs put in on purpose, in all crates that are simulated, and the runs that must find them.
+//!
+//! Not here: the bugs. Without the feature `mutants` there are none to switch on.
+
+/// A seeded bug and the crate it is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mutant {
+    /// The crate.
+    pub of: &'static str,
+    /// Its name there.
+    pub name: &'static str,
+}
+
+/// All seeded bugs of all crates.
+pub fn all() -> Vec<Mutant> {
+    let of = |of, names: &[&'static str]| -> Vec<Mutant> {
+        names.iter().map(|name| Mutant { of, name }).collect()
+    };
+    let mut all = of("engine", engine::mutants::ALL);
+    all.extend(of("storage", storage::mutants::ALL));
+    all.extend(of("replication", replication::mutants::ALL));
+    all
+}
+
+/// Switches one seeded bug on for this thread, and every other off.
+#[cfg(feature = "mutants")]
+pub fn set(mutant: Option<Mutant>) {
+    let of = |of| mutant.filter(|mutant| mutant.of == of).map(|mutant| mutant.name);
+    // Names come from `all`, so each crate knows its own.
+    let _known = engine::mutants::activate(of("engine"));
+    storage::mutants::set(of("storage"));
+    replication::mutants::set(of("replication"));
+}
+
+/// Switches nothing: this program was built without seeded bugs.
+#[cfg(not(feature = "mutants"))]
+pub fn set(_mutant: Option<Mutant>) {}
