@@ -17,10 +17,10 @@ use super::Member;
 use super::counting::Counted;
 use crate::dispatch::Dispatch;
 use crate::observe::metrics::HubMetrics;
+use crate::partition::address::{Address, Waiting};
 use crate::partition::mailbox::Admission;
 use crate::partition::messages::{Answer, Outcome, Question, Request, Unavailable};
 use crate::partition::outside::HubLinks;
-use crate::partition::runner::{Address, Waiting};
 use crate::partition::watch::Watch;
 
 /// A task hub that is open on this node.

@@ -1,4 +1,7 @@
 //! Task hubs of this node: found, created, deleted, brought back, removed, as the catalog says.
+//!
+//! A deleted hub is out of reach but whole; only removal takes its data away. Not here: what a hub's
+//! users can do (`hub`), and what the catalog allows (`engine::catalog`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
@@ -12,11 +15,11 @@ use super::hub::{self, Hub};
 use super::opening::{group_key, hub_of};
 use super::{ADMITTED_MAX, Node, StartError, log_writer, release};
 use crate::dispatch::{self, Dispatch, TokenKey};
+use crate::partition::address::Peers;
 use crate::partition::machine::Machine;
 use crate::partition::mailbox::Admission;
 use crate::partition::messages::{Answer, Outcome, Question, Request, Unavailable};
 use crate::partition::outside::{Claimed, HubLinks};
-use crate::partition::runner::Peers;
 use crate::partition::watch::Watchers;
 
 /// The number of a hub's first signing key.

@@ -1,4 +1,7 @@
 //! The thread that owns the node log: everything waiting becomes one write and one fdatasync.
+//!
+//! Whoever waits hears of it afterwards. A full disk is waited for; a failed write or sync ends the
+//! log for good. Not here: which records there are (`replication`) and their bytes (`storage`).
 
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
@@ -9,9 +12,9 @@ use storage::{NodeLog, Record, Usage};
 use crate::observe::codes;
 use crate::observe::metrics::LogMetrics;
 
+use crate::partition::address::Address;
 use crate::partition::mailbox::Mailbox;
 use crate::partition::messages::Event;
-use crate::partition::runner::Address;
 
 /// Something for the log thread.
 #[derive(Debug)]

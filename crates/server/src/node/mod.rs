@@ -10,6 +10,7 @@ pub mod hub;
 mod hubs;
 pub mod log_writer;
 mod opening;
+mod start;
 pub mod store_writer;
 
 use std::collections::BTreeMap;
@@ -19,87 +20,20 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use engine::id::HubId;
-use platform::clock::Clock;
-use platform::disk::Disk;
-use platform::entropy::Entropy;
 use storage::log::NodeLog;
 use storage::{GroupKey, GroupLog};
 use tokio::sync::{oneshot, watch};
 
 pub use self::hub::Hub;
 pub use self::hubs::HubError;
+pub use self::start::{Platform, StartError};
 use crate::config::Config;
 use crate::observe::codes;
 use crate::observe::metrics::Metrics;
-use crate::partition::core::Halt;
+use crate::partition::address::{Address, Delivery};
 use crate::partition::mailbox::{Admission, Mailbox};
 use crate::partition::messages::Unavailable;
-use crate::partition::runner::{Address, Delivery, Runner};
-
-/// The outside world of a node.
-#[derive(Debug, Clone)]
-pub struct Platform {
-    /// Files.
-    pub disk: Arc<dyn Disk>,
-    /// Time.
-    pub clock: Arc<dyn Clock>,
-    /// Random bytes.
-    pub entropy: Arc<dyn Entropy>,
-}
-
-impl Platform {
-    /// The machine this runs on.
-    pub fn real() -> Self {
-        Self {
-            disk: Arc::new(platform::real::RealDisk),
-            clock: Arc::new(platform::real::RealClock::new()),
-            entropy: Arc::new(platform::real::RealEntropy),
-        }
-    }
-}
-
-/// Why a node did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The data directory or the node log.
-    #[error(transparent)]
-    Storage(#[from] storage::Error),
-    /// Acknowledged records of a group are damaged.
-    #[error(
-        "the node log is damaged: {} at {}: {}; records of group {group} may be lost; nothing was changed",
-        damage.file.display(), damage.offset, damage.why
-    )]
-    Damaged {
-        /// Whose records.
-        group: String,
-        /// Where.
-        damage: storage::Damage,
-    },
-    /// A task hub of the catalog does not open.
-    #[error(transparent)]
-    Hub(#[from] HubError),
-    /// A partition could not be opened.
-    #[error("open partition {partition} of hub {hub}: {halt}")]
-    Partition {
-        /// The hub's name, or `catalog`.
-        hub: String,
-        /// Which partition.
-        partition: u32,
-        /// Why.
-        halt: Halt,
-    },
-    /// The system did not give a thread or a directory.
-    #[error("{what}: {error}")]
-    System {
-        /// What was tried.
-        what: &'static str,
-        /// What the system said.
-        error: std::io::Error,
-    },
-    /// The catalog did not answer.
-    #[error("read the catalog: {0}")]
-    Catalog(Unavailable),
-}
+use crate::partition::runner::Runner;
 
 /// Requests that may wait inside one hub or the catalog.
 const ADMITTED_MAX: usize = 65_536;

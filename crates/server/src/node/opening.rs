@@ -1,4 +1,7 @@
 //! Brings up one replica of one partition: its log, its tables, its core, its place in a runner.
+//!
+//! Also says how a partition's group and its table file are called. Not here: which partitions there
+//! are (`hubs`), and what a core does (`partition`).
 
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};

@@ -1,13 +1,16 @@
 //! The thread that writes checkpoints: one transaction of committed rows at a time, off the hot path.
+//!
+//! A full disk puts a checkpoint off, because the log still has everything; any other failure halts
+//! the partition. Not here: when a checkpoint is due (`partition::core`).
 
 use std::sync::Arc;
 
 use storage::tables::{Batch, Durability, Tables};
 
 use crate::observe::metrics::LogMetrics;
+use crate::partition::address::Address;
 use crate::partition::mailbox::Mailbox;
 use crate::partition::messages::Event;
-use crate::partition::runner::Address;
 
 /// Something for the store thread.
 #[derive(Debug)]

@@ -1,4 +1,7 @@
 //! Brings rows into the working set: from the overlay where it knows them, else from the tables.
+//!
+//! Synchronous, because a command must be applied at its place and at once. Not here: which rows are
+//! needed; the engine names them, and is asked again until it names none.
 
 use bytes::Bytes;
 use engine::rows::{Key, Needs, Range, WorkingSet};

@@ -1,4 +1,7 @@
 //! What goes into a partition core and what comes out: plain data, no channels, no futures.
+//!
+//! The order duties are written at the fields of [`Outputs`]. Not here: what a command means
+//! (`engine`), and how the outside world is reached (`outside`).
 
 use std::ops::Range;
 use std::time::Duration;

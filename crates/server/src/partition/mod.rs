@@ -3,10 +3,11 @@
 //! - [`core`]: one replica of one partition, synchronous; [`messages`]: what goes in and comes out
 //! - `proposing`, `chores`, `answers`, `storing`, `leader`, `loading`, [`machine`], [`overlay`]: its parts
 //! - [`runner`]: the thread that feeds cores; [`outside`]: performs their effects
-//! - [`mailbox`], [`watch`], [`clock`]: how the rest of the server reaches and hears them
+//! - [`address`], [`mailbox`], [`watch`], [`clock`]: how the rest of the server reaches and hears them
 //!
 //! Not here: what a command means (`engine`), how bytes stay safe (`storage`, `replication`).
 
+pub mod address;
 mod answers;
 mod chores;
 pub mod clock;

@@ -10,10 +10,10 @@ use engine::partition::command::{AcknowledgeMessages, Command};
 use engine::time::Timestamp;
 use tokio::sync::watch;
 
+use super::address::{Address, Peers};
 use super::core::Partition;
 use super::mailbox::Mailbox;
 use super::messages::{Event, LogOutput, Perform, Request, StoreOutput};
-use super::runner::{Address, Peers};
 use super::watch::Watchers;
 use crate::dispatch::{Claims, Dispatch, Grant, Offer, Work};
 use crate::node::{log_writer, store_writer};

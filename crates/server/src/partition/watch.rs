@@ -1,4 +1,7 @@
 //! Waiting for an instance to change: pushed, never polled, and free when nobody waits.
+//!
+//! A change that nobody waits for is forgotten at once. Not here: what has changed; whoever is woken
+//! reads the instance, and that answer is the truth.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
