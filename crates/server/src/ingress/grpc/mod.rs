@@ -14,6 +14,7 @@ mod check;
 mod codec;
 mod convert;
 mod cursor;
+mod deadline;
 mod history;
 mod hubs;
 mod instances;

@@ -24,7 +24,7 @@ use super::codec::{Lean, Spliced};
 use super::rpc::Rpc;
 use super::server::Shared;
 use super::workers::{answers, stream};
-use super::{history, hubs, instances, query, status};
+use super::{deadline, history, hubs, instances, query, status};
 use crate::ingress::auth::{Principal, Resource};
 
 /// All paths begin with this.
@@ -114,7 +114,8 @@ impl Caller {
                 .max_decoding_message_size(shared.options.message_bytes_max);
             let answer = move |request| {
                 let (call, message) = call_of(Arc::clone(&shared), rpc, request);
-                async move { handler(call, message).await.map(Response::new) }
+                let deadline = deadline::of(&call.metadata);
+                async move { deadline::keep(deadline, handler(call, message)).await.map(Response::new) }
             };
             Ok(counted(&counting, rpc, grpc.unary(Handler(answer), request).await))
         })

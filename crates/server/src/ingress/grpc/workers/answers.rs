@@ -27,6 +27,7 @@ pub(in crate::ingress::grpc) async fn complete_activity(
 ) -> Result<proto::CompleteTaskResponse, Status> {
     let hub = call.hub().await?;
     let token = token(&hub, &answer.completion_token)?;
+    same_instance(&token, &answer.instance)?;
     let Task::Activity { scheduled_by, ordinal, task } = token.task else {
         return Err(Status::invalid_argument("the completion token is a turn's, not an activity's"));
     };
@@ -72,6 +73,7 @@ pub(in crate::ingress::grpc) async fn complete_turn(
 ) -> Result<proto::CompleteTaskResponse, Status> {
     let hub = call.hub().await?;
     let token = token(&hub, &answer.completion_token)?;
+    same_instance(&token, &answer.instance)?;
     let Task::Turn { turn: number, delivered, started_at } = token.task else {
         return Err(Status::invalid_argument("the completion token is an activity's, not a turn's"));
     };
@@ -161,6 +163,14 @@ fn token(hub: &Hub, text: &str) -> Result<Token, Status> {
         ));
     }
     Ok(token)
+}
+
+/// A worker that mixes up its items is told so, before the wrong instance is answered for.
+fn same_instance(token: &Token, named: &str) -> Result<(), Status> {
+    if named.is_empty() || named == token.instance.as_str() {
+        return Ok(());
+    }
+    Err(Status::invalid_argument("the completion token is of another instance than the answer"))
 }
 
 async fn answer_with(

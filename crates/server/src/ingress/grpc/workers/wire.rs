@@ -9,6 +9,8 @@ use engine::event::{Action, FailureDetails, OrchestrationTraceContext};
 #[expect(clippy::struct_excessive_bools, reason = "the wire's fields")]
 #[derive(Clone, PartialEq, prost::Message)]
 pub(in crate::ingress::grpc) struct TurnAnswer {
+    #[prost(string, tag = "1")]
+    pub(in crate::ingress::grpc) instance: String,
     #[prost(message, repeated, tag = "2")]
     pub(in crate::ingress::grpc) actions: Vec<Action>,
     #[prost(message, optional, tag = "3")]
@@ -30,6 +32,8 @@ pub(in crate::ingress::grpc) struct TurnAnswer {
 /// `ActivityResponse`.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(in crate::ingress::grpc) struct ActivityAnswer {
+    #[prost(string, tag = "1")]
+    pub(in crate::ingress::grpc) instance: String,
     #[prost(message, optional, tag = "3")]
     pub(in crate::ingress::grpc) result: Option<String>,
     #[prost(message, optional, tag = "4")]
