@@ -9,6 +9,7 @@ use engine::time::Timestamp;
 
 use super::core::{Halt, Partition};
 use super::messages::{Outputs, Perform, Request};
+use super::mutants;
 
 /// Follow-ups proposed in one round.
 const FOLLOW_UPS_MAX: usize = 8;
@@ -135,7 +136,7 @@ impl Partition {
         let Some(leader) = &mut self.leader else { return Ok(()) };
         let mut silent = Vec::new();
         for (to, sent) in &mut leader.sent {
-            if sent.again_at.is_some_and(|at| at <= now) {
+            if sent.again_at.is_some_and(|at| at <= now) && !mutants::active("messages-never-sent-again") {
                 sent.again_at = None;
                 sent.upto = sent.acknowledged;
                 silent.push(*to);

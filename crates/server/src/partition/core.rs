@@ -19,6 +19,7 @@ use storage::tables::Tables;
 use super::leader::{Held, Leader};
 use super::machine::Machine;
 use super::messages::{Event, LogOutput, Outputs, Perform, Question, Settled, Ticket, Tuning, Unavailable};
+use super::mutants;
 use super::overlay::Overlay;
 
 /// See the file's header.
@@ -271,7 +272,8 @@ impl Partition {
 
     fn on_committed(&mut self, id: LogId, data: &Bytes) -> Result<(), Halt> {
         // A leader applied its own entries when it proposed them.
-        if id.index > self.applied.index {
+        let again = mutants::active("own-entry-applied-again") && id == self.applied;
+        if id.index > self.applied.index || again {
             self.apply_committed(id, data)?;
         }
         self.committed = id;
@@ -307,8 +309,12 @@ impl Partition {
         let Some(leader) = self.leader.take() else { return };
         outputs.settled.extend(leader.end());
         outputs.perform.push(Perform::LeadingEnded);
-        self.rows = WorkingSet::new();
-        self.overlay.drop_above(self.committed.index);
+        if !mutants::active("working-set-kept-on-deposition") {
+            self.rows = WorkingSet::new();
+        }
+        if !mutants::active("overlay-kept-on-deposition") {
+            self.overlay.drop_above(self.committed.index);
+        }
         self.applied = self.committed;
     }
 

@@ -10,6 +10,7 @@ use engine::partition::Cursor;
 use engine::time::Timestamp;
 
 use super::messages::{Perform, Request, Settled, Ticket, Unavailable};
+use super::mutants;
 
 /// Held until an index is committed.
 #[derive(Debug)]
@@ -61,13 +62,22 @@ impl Leader {
             due_at: None,
             sent: BTreeMap::new(),
             terminations: BTreeMap::new(),
-            outstanding: Some(Cursor::default()),
+            outstanding: (!mutants::active("outstanding-forgotten")).then(Cursor::default),
             follow_ups: VecDeque::new(),
         }
     }
 
     /// Holds something until `index` is committed.
     pub(super) fn hold(&mut self, index: u64, held: Held) {
+        let early = match &held {
+            Held::Settle(_, Settled::Reply(_)) => mutants::active("reply-before-commit"),
+            Held::Settle(_, Settled::Answer(_)) => mutants::active("read-before-commit"),
+            Held::Perform(_) => mutants::active("activity-offered-before-commit"),
+            Held::Send { .. } => false,
+        };
+        if early {
+            return self.held.push_front((0, held));
+        }
         debug_assert!(self.held.back().is_none_or(|(last, _)| *last <= index), "held effects ascend");
         self.held.push_back((index, held));
     }

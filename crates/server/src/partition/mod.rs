@@ -17,6 +17,7 @@ mod loading;
 pub mod machine;
 pub mod mailbox;
 pub mod messages;
+pub mod mutants;
 pub mod outside;
 pub mod overlay;
 mod proposing;

@@ -7,6 +7,7 @@ use engine::time::Timestamp;
 
 use super::core::{Halt, Partition, Storing};
 use super::messages::{Outputs, StoreOutput};
+use super::mutants;
 
 impl Partition {
     pub(super) fn on_stored(&mut self, upto: u64) -> Result<(), Halt> {
@@ -36,7 +37,8 @@ impl Partition {
 
     /// Everything committed that the tables lack, as one transaction.
     fn store_output(&self) -> StoreOutput {
-        let writes = self.overlay.committed(self.committed.index);
+        let proposed = mutants::active("checkpoint-takes-proposed");
+        let writes = self.overlay.committed(if proposed { u64::MAX } else { self.committed.index });
         StoreOutput {
             batch: storage::tables::Batch {
                 writes: writes.into_iter().map(|(key, value)| (key.into_bytes(), value)).collect(),
