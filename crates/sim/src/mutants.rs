@@ -19,6 +19,7 @@ pub fn all() -> Vec<Mutant> {
     let mut all = of("engine", engine::mutants::ALL);
     all.extend(of("storage", storage::mutants::ALL));
     all.extend(of("replication", replication::mutants::ALL));
+    all.extend(of("server", server::partition::mutants::ALL));
     all
 }
 
@@ -30,6 +31,7 @@ pub fn set(mutant: Option<Mutant>) {
     let _known = engine::mutants::activate(of("engine"));
     storage::mutants::set(of("storage"));
     replication::mutants::set(of("replication"));
+    server::partition::mutants::set(of("server"));
 }
 
 /// Switches nothing: this program was built without seeded bugs.

@@ -14,6 +14,7 @@
 //! | OneTerminalState         | `outcomes`     |
 //! | NothingAcknowledgedLost  | `outcomes`     |
 //! | EverythingEnds           | `outcomes`     |
+//! | AnswersAreCommitted      | `cluster::asking`, where answers pass |
 //! | RowsAreSound             | `engine::partition::invariants`, over all rows |
 //! | DamageIsNeverSilent      | `scenario`     |
 //!

@@ -8,7 +8,7 @@ use server::partition::messages::{Event, Outcome, Question, Request, Settled, Ti
 
 use super::World;
 use super::queue::{Asker, Life};
-use crate::violation::Violation;
+use crate::violation::{Violation, require};
 
 impl World {
     pub(super) fn ask(
@@ -24,7 +24,15 @@ impl World {
             Asker::Peer => None,
             Asker::Client(_) | Asker::Worker(_) => Some(resident.ticket(asker)),
         };
-        self.feed(life, partition, Event::Asked { request, ticket })
+        self.feed(life, partition, Event::Asked { request, ticket })?;
+        self.heard(life, partition, ticket);
+        Ok(())
+    }
+
+    fn heard(&mut self, life: Life, partition: PartitionId, ticket: Option<Ticket>) {
+        if let (Some(resident), Some(ticket)) = (self.resident(life, partition), ticket) {
+            resident.heard(ticket);
+        }
     }
 
     /// A client reads; the answer comes like that of a request.
@@ -38,7 +46,9 @@ impl World {
         let Some(life) = self.life(to) else { return Ok(()) };
         let Some(resident) = self.resident(life, partition) else { return Ok(()) };
         let ticket = resident.ticket(asker);
-        self.feed(life, partition, Event::Questioned { question, ticket })
+        self.feed(life, partition, Event::Questioned { question, ticket })?;
+        self.heard(life, partition, Some(ticket));
+        Ok(())
     }
 
     pub(super) fn settled(
@@ -51,7 +61,14 @@ impl World {
         let Some(resident) = self.resident(life, partition) else { return Ok(()) };
         // An answer that is confirmed was proposed in the leadership that confirms it.
         let term = resident.core.leads().map_or(0, |epoch| epoch.term);
-        match (resident.askers.remove(&ticket), settled) {
+        let committed = resident.core.committed().index;
+        let asked = resident.askers.remove(&ticket);
+        if let (Some(asked), Settled::Reply(Ok(_)) | Settled::Answer(Ok(_))) = (asked, &settled) {
+            require(committed >= asked.position, "AnswersAreCommitted", || {
+                format!("{partition:?} answers at {committed} what depends on {}", asked.position)
+            })?;
+        }
+        match (asked.map(|asked| asked.asker), settled) {
             (Some(Asker::Worker(item)), Settled::Reply(Ok(Outcome::Partition(reply)))) => {
                 self.worked(item, term, &Ok(reply))
             }

@@ -50,6 +50,15 @@ pub struct Job {
     pub records: Vec<Record>,
 }
 
+/// Somebody who waits.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    /// Who.
+    pub asker: Asker,
+    /// The end of the log when the core heard it.
+    pub position: u64,
+}
+
 /// A replica of a partition in its process.
 #[derive(Debug)]
 pub struct Resident {
@@ -66,7 +75,7 @@ pub struct Resident {
     /// Work that is offered or handed out, and the attempt.
     pub out: BTreeMap<Work, u32>,
     /// Who waits for what.
-    pub askers: BTreeMap<Ticket, Asker>,
+    pub askers: BTreeMap<Ticket, Asked>,
     next_ticket: u64,
     /// The term in which it was last seen to lead.
     pub led: Option<u64>,
@@ -92,8 +101,14 @@ impl Resident {
     pub fn ticket(&mut self, asker: Asker) -> Ticket {
         self.next_ticket += 1;
         let ticket = Ticket(self.next_ticket);
-        self.askers.insert(ticket, asker);
+        self.askers.insert(ticket, Asked { asker, position: 0 });
         ticket
+    }
+
+    /// The core has heard the request: its answer may depend on the log up to here.
+    pub fn heard(&mut self, ticket: Ticket) {
+        let last = self.core.group().last().index;
+        self.askers.entry(ticket).and_modify(|asked| asked.position = last);
     }
 
     /// What goes to the log now: all that rides along, as soon as anything is urgent.
