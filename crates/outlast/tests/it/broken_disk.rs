@@ -100,10 +100,14 @@ fn a_full_disk_stops_acceptance_loses_nothing_and_heals_when_there_is_room() {
     start_and_finish_some(&server);
     let ballast = seen.parent().expect("data is inside the mount").join("ballast");
     fill(&ballast);
-    let refused = Program::start(python("disk_full.py").args([&server.grpc(), "until-refused"])).succeeded();
+    let accepted = scratch.join("accepted");
+    let refused =
+        Program::start(python("disk_full.py").args([&server.grpc(), "until-refused"]).arg(&accepted))
+            .succeeded();
     assert!(refused.contains("refused"), "{refused}");
     std::fs::remove_file(&ballast).expect("our own file can be removed");
-    Program::start(python("disk_full.py").args([&server.grpc(), "until-accepted"])).succeeded();
+    Program::start(python("disk_full.py").args([&server.grpc(), "until-accepted"]).arg(&accepted))
+        .succeeded();
 }
 
 /// Writes a file until there is no room.

@@ -201,7 +201,7 @@ impl Partition {
                 self.feed(replication::Input::Persisted { number })?;
             }
             Event::Stored { upto } => self.on_stored(upto)?,
-            Event::DiskFull(full) => self.room = if full { Room::None } else { Room::Enough },
+            Event::DiskFull(full) => self.on_disk_full(full, outputs),
             Event::Refill => {
                 if let Some(leader) = &mut self.leader {
                     leader.outstanding = Some(Cursor::default());
@@ -318,6 +318,15 @@ impl Partition {
         self.applied = self.committed;
     }
 
+    /// What is in the log stays there and goes on once there is room. Those who wait are told now: a
+    /// full disk may stay full for days.
+    fn on_disk_full(&mut self, full: bool, outputs: &mut Outputs) {
+        self.room = if full { Room::None } else { Room::Enough };
+        if let (Room::None, Some(leader)) = (self.room, &mut self.leader) {
+            outputs.settled.extend(leader.give_up(&Unavailable::DiskFull));
+        }
+    }
+
     fn on_questioned(
         &mut self,
         question: &Question,
@@ -328,8 +337,13 @@ impl Partition {
             outputs.settled.push((ticket, Settled::Answer(Err(Unavailable::NotLeading))));
             return Ok(());
         }
-        let answer = self.answer(question)?;
         let seen = self.applied.index;
+        if self.room == Room::None && seen > self.committed.index {
+            // It would see what cannot be made durable, and nobody knows for how long.
+            outputs.settled.push((ticket, Settled::Answer(Err(Unavailable::DiskFull))));
+            return Ok(());
+        }
+        let answer = self.answer(question)?;
         if let Some(leader) = &mut self.leader {
             leader.hold(seen, Held::Settle(ticket, Settled::Answer(Ok(answer))));
         }

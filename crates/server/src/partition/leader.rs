@@ -91,20 +91,28 @@ impl Leader {
         }
     }
 
-    /// What those who still wait are told: an entry's fate is not known, a read may be repeated.
-    pub(super) fn end(self) -> Vec<(Ticket, Settled)> {
-        self.held
-            .into_iter()
-            .filter_map(|(_, held)| match held {
-                Held::Settle(ticket, Settled::Reply(_)) => {
-                    Some((ticket, Settled::Reply(Err(Unavailable::Unknown))))
-                }
-                Held::Settle(ticket, Settled::Answer(_)) => {
-                    Some((ticket, Settled::Answer(Err(Unavailable::NotLeading))))
-                }
-                Held::Perform(_) | Held::Send { .. } => None,
-            })
-            .collect()
+    /// What those who still wait are told at the end: an entry's fate is not known, a read may be
+    /// repeated.
+    pub(super) fn end(mut self) -> Vec<(Ticket, Settled)> {
+        self.give_up(&Unavailable::NotLeading)
+    }
+
+    /// Takes out those who wait, with what they are told: an entry's fate is not known; a read was
+    /// not answered because of `why`. Effects stay held.
+    pub(super) fn give_up(&mut self, why: &Unavailable) -> Vec<(Ticket, Settled)> {
+        let mut told = Vec::new();
+        self.held.retain(|(_, held)| match held {
+            Held::Settle(ticket, Settled::Reply(_)) => {
+                told.push((*ticket, Settled::Reply(Err(Unavailable::Unknown))));
+                false
+            }
+            Held::Settle(ticket, Settled::Answer(_)) => {
+                told.push((*ticket, Settled::Answer(Err(why.clone()))));
+                false
+            }
+            Held::Perform(_) | Held::Send { .. } => true,
+        });
+        told
     }
 
     /// A timer is due at `at`.

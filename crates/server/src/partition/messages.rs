@@ -159,8 +159,11 @@ pub enum Unavailable {
         /// What fits.
         bytes_max: usize,
     },
-    /// It may have happened or not: leadership ended before the outcome was known.
-    #[error("leadership ended before the outcome was known; it may have happened or not")]
+    /// It may have happened or not: leadership ended, or the disk filled up, before the outcome was
+    /// known.
+    #[error(
+        "leadership ended or the disk filled up before the outcome was known; it may have happened or not"
+    )]
     Unknown,
 }
 

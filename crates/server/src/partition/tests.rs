@@ -18,7 +18,9 @@ use storage::{Durability, GroupKey, NodeLog, Tables};
 
 use super::core::{Partition, Parts};
 use super::machine::Machine;
-use super::messages::{Answer, Event, Outcome, Outputs, Perform, Question, Request, Settled, Ticket, Tuning};
+use super::messages::{
+    Answer, Event, Outcome, Outputs, Perform, Question, Request, Settled, Ticket, Tuning, Unavailable,
+};
 use crate::dispatch::{Item, Work};
 
 const KEY: GroupKey = GroupKey { partition: 1 << 32, lineage: 1, replica: 1 };
@@ -212,4 +214,38 @@ fn a_command_is_not_answered_before_it_is_durable() {
     let mut later = Outputs::default();
     solo.partition.step(Event::Persisted { number }, solo.now, &mut later);
     assert_eq!(later.settled.len(), 2);
+}
+
+#[test]
+fn who_waits_on_a_full_disk_is_told_and_the_work_goes_on_when_there_is_room() {
+    let disk = Arc::new(SimDisk::new(7));
+    let mut solo = Solo::start(&disk);
+    let mut outputs = Outputs::default();
+    let start = StartOrchestration {
+        instance: "order-1".to_owned(),
+        execution: "e".repeat(32),
+        name: "order".to_owned(),
+        ..Default::default()
+    };
+    let request = Request::Partition(Command::StartOrchestration(start));
+    solo.partition.step(Event::Asked { request, ticket: Some(Ticket(9)) }, solo.now, &mut outputs);
+    solo.partition.step(Event::DiskFull(true), solo.now, &mut outputs);
+    let question = Question::Instance { instance: order(), with_values: false };
+    solo.partition.step(Event::Questioned { question, ticket: Ticket(10) }, solo.now, &mut outputs);
+    let told: Vec<_> = outputs.settled.drain(..).map(|(_, settled)| settled).collect();
+    assert!(
+        matches!(
+            told.as_slice(),
+            [Settled::Reply(Err(Unavailable::Unknown)), Settled::Answer(Err(Unavailable::DiskFull))]
+        ),
+        "{told:?}"
+    );
+    solo.partition.settle(solo.now, &mut outputs);
+    for output in outputs.log {
+        solo.log.append(&output.records).expect("there is room again");
+        solo.log.sync().expect("a healthy disk");
+        solo.feed(Event::Persisted { number: output.number });
+    }
+    solo.feed(Event::DiskFull(false));
+    assert_eq!(solo.status(), Some(StatusName::Pending));
 }

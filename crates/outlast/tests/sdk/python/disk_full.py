@@ -1,7 +1,7 @@
 """A client of a server whose disk is full.
 
-    disk_full.py HOST:PORT until-refused     starts instances until one is refused; what it started must be there
-    disk_full.py HOST:PORT until-accepted    starts one instance, again and again until it is accepted
+    disk_full.py HOST:PORT until-refused FILE     starts instances until one is refused; FILE lists the others
+    disk_full.py HOST:PORT until-accepted FILE    starts instances until one is accepted; all in FILE must be there
 
 A refusal must be a clear one: RESOURCE_EXHAUSTED or UNAVAILABLE with a message that says what is full.
 Not here: filling the disk.
@@ -28,7 +28,7 @@ def start(client, instance):
         return False
 
 
-def main(address, until):
+def main(address, until, file):
     client = TaskHubGrpcClient(host_address=address)
     accepted = []
     for _ in range(ATTEMPTS_MAX):
@@ -42,9 +42,13 @@ def main(address, until):
             break
     else:
         raise AssertionError(f"never {until}")
-    for instance in accepted:
-        assert client.get_orchestration_state(instance) is not None, f"{instance} is lost"
+    with open(file, "a") as lines:
+        lines.writelines(f"{instance}\n" for instance in accepted)
+    if until == "until-accepted":
+        with open(file) as lines:
+            for instance in lines.read().split():
+                assert client.get_orchestration_state(instance) is not None, f"{instance} is lost"
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(*sys.argv[1:4])
