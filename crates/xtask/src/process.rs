@@ -72,16 +72,19 @@ impl Program {
         String::from_utf8(output.stdout).with_context(|| format!("read the output of `{}`", self.shown))
     }
 
-    /// Runs it, hands each line of stdout to `on_line`, and gives back how it ended. After `limit`
-    /// it and all its children are killed.
+    /// Runs it, hands each line of stdout and stderr to `on_line`, and gives back how it ended. After
+    /// `limit` it and all its children are killed.
     pub(crate) fn lines(mut self, limit: Duration, mut on_line: impl FnMut(&str)) -> Result<ExitStatus> {
+        let (lines, writer) = std::io::pipe().context("make a pipe")?;
+        let stderr = writer.try_clone().context("make a pipe")?;
         // A group of its own, so that ending it ends servers and workers it has started.
-        self.command.stdout(Stdio::piped()).process_group(0);
+        self.command.stdout(writer).stderr(stderr).process_group(0);
         let mut child = self.command.spawn().with_context(|| format!("start `{}`", self.shown))?;
-        let stdout = child.stdout.take().expect("stdout was piped two lines above");
+        // The command holds the pipe's writing ends; while it does, reading does not end.
+        self.command.stdout(Stdio::null()).stderr(Stdio::null());
         let (send, receive) = sync_channel(1_024);
         let reader = std::thread::spawn(move || {
-            for line in BufReader::new(stdout).split(b'\n').map_while(std::io::Result::ok) {
+            for line in BufReader::new(lines).split(b'\n').map_while(std::io::Result::ok) {
                 if send.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
                     break;
                 }
@@ -137,7 +140,7 @@ mod tests {
     fn lines_are_handed_over_as_they_come_and_the_status_is_told() {
         let mut lines = Vec::new();
         let status = program("sh")
-            .args(&["-c", "echo one; echo two; exit 4"])
+            .args(&["-c", "echo one; echo two >&2; exit 4"])
             .lines(Duration::from_secs(60), |line| lines.push(line.to_owned()))
             .unwrap();
         assert_eq!((lines, status.code()), (vec!["one".to_owned(), "two".to_owned()], Some(4)));
