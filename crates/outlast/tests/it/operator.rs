@@ -65,7 +65,7 @@ fn what_is_not_there_is_told_with_an_exit_code_of_its_own() {
     let server = Server::start(&scratch.join("data"));
     let said = server.outlast(&["instance", "show", "nobody"]).failed_with(NOT_FOUND);
     contains(&said, &["nobody", "nothing was changed", "next:", "code:"]);
-    // On `dev` a hub is made when it is first used; to be told about is one that was deleted.
+    server.outlast(&["--hub", "no-such-hub", "instance", "list"]).failed_with(NOT_FOUND);
     server.ask(&["hub", "create", "short-lived"]);
     server.ask(&["hub", "delete", "short-lived", "--yes"]);
     let said = server.outlast(&["--hub", "short-lived", "instance", "list"]).failed_with(NOT_FOUND);

@@ -25,6 +25,9 @@ use crate::partition::watch::Watchers;
 /// The number of a hub's first signing key.
 const FIRST_KEY: u32 = 1;
 
+/// The hub of callers that name none.
+pub const HUB_DEFAULT: &str = "default";
+
 /// Why there is no such hub, or why it was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
@@ -71,6 +74,19 @@ impl Node {
             }
             known => known,
         }
+    }
+
+    /// A hub by name, if there is one. Only [`HUB_DEFAULT`] may come into being by this: it is there
+    /// wherever hubs are created on use.
+    pub async fn known_hub(&self, name: &str) -> Result<Arc<Hub>, HubError> {
+        if let Some(hub) = self.open_hub_named(name) {
+            return Ok(hub);
+        }
+        if name == HUB_DEFAULT {
+            return self.hub(name).await;
+        }
+        validate(name)?;
+        self.open_known_hub(name).await
     }
 
     async fn open_known_hub(&self, name: &str) -> Result<Arc<Hub>, HubError> {

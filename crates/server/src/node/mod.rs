@@ -25,7 +25,7 @@ use storage::{GroupKey, GroupLog};
 use tokio::sync::{oneshot, watch};
 
 pub use self::hub::Hub;
-pub use self::hubs::HubError;
+pub use self::hubs::{HUB_DEFAULT, HubError};
 pub use self::start::{Platform, StartError};
 use crate::config::Config;
 use crate::observe::codes;

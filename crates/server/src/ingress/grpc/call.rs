@@ -15,10 +15,8 @@ use super::rpc::Rpc;
 use super::server::Shared;
 use super::{check, status};
 use crate::ingress::auth::{Principal, Resource, authorize};
-use crate::node::Hub;
+use crate::node::{HUB_DEFAULT, Hub};
 
-/// The hub of a caller that names none.
-const HUB_DEFAULT: &str = "default";
 /// Bytes in an idempotency key.
 const KEY_BYTES_MAX: usize = 256;
 

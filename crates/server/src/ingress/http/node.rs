@@ -77,8 +77,9 @@ impl NodeApi {
         self.node.get().ok_or_else(|| Problem::new(&codes::NOT_READY, "the node is starting"))
     }
 
+    /// A hub that exists: looking at a mistyped name must not create one.
     async fn hub(&self, name: &str) -> Result<Arc<Hub>, Problem> {
-        self.node()?.hub(name).await.map_err(|error| from_hub(&error))
+        self.node()?.known_hub(name).await.map_err(|error| from_hub(&error))
     }
 
     /// A hub that has just been changed.
@@ -344,7 +345,15 @@ impl Backend for NodeApi {
     }
 
     fn ask(&self, hub: String, id: InstanceId, command: Command) -> Answer<'_, Reply> {
-        Box::pin(async move { self.hub(&hub).await?.ask(&id, command).await.map_err(unavailable) })
+        Box::pin(async move {
+            let hub = match &command {
+                Command::StartOrchestration(_) => {
+                    self.node()?.hub(&hub).await.map_err(|error| from_hub(&error))?
+                }
+                _ => self.hub(&hub).await?,
+            };
+            hub.ask(&id, command).await.map_err(unavailable)
+        })
     }
 
     fn instance(&self, hub: String, id: InstanceId) -> Answer<'_, Option<model::Instance>> {
