@@ -90,6 +90,11 @@ impl Group {
         self.driver.voters()
     }
 
+    /// Whether this replica is the only voter.
+    pub fn is_lone_voter(&self) -> bool {
+        self.driver.is_lone_voter()
+    }
+
     /// The newest [`Output::number`] that was reported durable.
     pub fn durable_output(&self) -> u64 {
         self.driver.durable_output()

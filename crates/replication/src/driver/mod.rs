@@ -230,6 +230,10 @@ impl Driver {
         self.node.store().conf.voters.iter().map(|voter| ReplicaId(*voter)).collect()
     }
 
+    pub(crate) fn is_lone_voter(&self) -> bool {
+        self.node.store().conf.voters.len() == 1
+    }
+
     pub(crate) fn durable_output(&self) -> u64 {
         self.durable
     }

@@ -16,9 +16,9 @@ use engine::time::Timestamp;
 use replication::Group;
 use storage::tables::Tables;
 
-use super::leader::{Held, Leader};
+use super::leader::Leader;
 use super::machine::Machine;
-use super::messages::{Event, LogOutput, Outputs, Perform, Question, Settled, Ticket, Tuning, Unavailable};
+use super::messages::{Event, LogOutput, Outputs, Perform, Settled, Tuning, Unavailable};
 use super::mutants;
 use super::overlay::Overlay;
 
@@ -265,7 +265,8 @@ impl Partition {
             }
             replication::Event::Established { term } => self.on_established(term, now, outputs)?,
             replication::Event::Deposed => self.on_deposed(outputs),
-            replication::Event::LeaderIs(_) | replication::Event::ReadReady { .. } => {}
+            replication::Event::ReadReady { id, .. } => self.on_quorum_answered(id),
+            replication::Event::LeaderIs(_) => {}
         }
         Ok(())
     }
@@ -325,29 +326,6 @@ impl Partition {
         if let (Room::None, Some(leader)) = (self.room, &mut self.leader) {
             outputs.settled.extend(leader.give_up(&Unavailable::DiskFull));
         }
-    }
-
-    fn on_questioned(
-        &mut self,
-        question: &Question,
-        ticket: Ticket,
-        outputs: &mut Outputs,
-    ) -> Result<(), Halt> {
-        if self.leader.is_none() {
-            outputs.settled.push((ticket, Settled::Answer(Err(Unavailable::NotLeading))));
-            return Ok(());
-        }
-        let seen = self.applied.index;
-        if self.room == Room::None && seen > self.committed.index {
-            // It would see what cannot be made durable, and nobody knows for how long.
-            outputs.settled.push((ticket, Settled::Answer(Err(Unavailable::DiskFull))));
-            return Ok(());
-        }
-        let answer = self.answer(question)?;
-        if let Some(leader) = &mut self.leader {
-            leader.hold(seen, Held::Settle(ticket, Settled::Answer(Ok(answer))));
-        }
-        Ok(())
     }
 
     fn on_settle(&mut self, now: Timestamp, outputs: &mut Outputs) -> Result<(), Halt> {

@@ -9,7 +9,7 @@ use engine::id::{Epoch, InstanceId, PartitionId};
 use engine::partition::Cursor;
 use engine::time::Timestamp;
 
-use super::messages::{Perform, Request, Settled, Ticket, Unavailable};
+use super::messages::{Answer, Perform, Request, Settled, Ticket, Unavailable};
 use super::mutants;
 
 /// Held until an index is committed.
@@ -42,6 +42,8 @@ pub(super) struct Leader {
     pub epoch: Epoch,
     /// Invariant: indices never descend.
     held: VecDeque<(u64, Held)>,
+    /// Answers that wait for a majority to say that this is still the leader.
+    pub reads: BTreeMap<Ticket, Answer>,
     /// When the next timer is due.
     pub due_at: Option<Timestamp>,
     /// What other partitions were given.
@@ -59,6 +61,7 @@ impl Leader {
         Self {
             epoch,
             held: VecDeque::new(),
+            reads: BTreeMap::new(),
             due_at: None,
             sent: BTreeMap::new(),
             terminations: BTreeMap::new(),
@@ -100,7 +103,8 @@ impl Leader {
     /// Takes out those who wait, with what they are told: an entry's fate is not known; a read was
     /// not answered because of `why`. Effects stay held.
     pub(super) fn give_up(&mut self, why: &Unavailable) -> Vec<(Ticket, Settled)> {
-        let mut told = Vec::new();
+        let unread = std::mem::take(&mut self.reads).into_keys();
+        let mut told: Vec<_> = unread.map(|ticket| (ticket, Settled::Answer(Err(why.clone())))).collect();
         self.held.retain(|(_, held)| match held {
             Held::Settle(ticket, Settled::Reply(_)) => {
                 told.push((*ticket, Settled::Reply(Err(Unavailable::Unknown))));

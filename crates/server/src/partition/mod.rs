@@ -1,7 +1,7 @@
 //! Running partitions: the log driver, the machine and the rows of each, and the threads they run on.
 //!
 //! - [`core`]: one replica of one partition, synchronous; [`messages`]: what goes in and comes out
-//! - `proposing`, `chores`, `answers`, `storing`, `leader`, `loading`, [`machine`], [`overlay`]: its parts
+//! - `proposing`, `chores`, `answers`, `storing`, `leader`, `reads`, `loading`, [`machine`], [`overlay`]: its parts
 //! - [`runner`]: the thread that feeds cores; [`outside`]: performs their effects
 //! - [`address`], [`mailbox`], [`watch`], [`clock`]: how the rest of the server reaches and hears them
 //!
@@ -21,6 +21,7 @@ pub mod mutants;
 pub mod outside;
 pub mod overlay;
 mod proposing;
+mod reads;
 pub mod runner;
 mod storing;
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub const ALL: &[&str] = &[
     "reply-before-commit",
     "activity-offered-before-commit",
     "read-before-commit",
+    "read-without-quorum",
     "working-set-kept-on-deposition",
     "overlay-kept-on-deposition",
     "checkpoint-takes-proposed",
