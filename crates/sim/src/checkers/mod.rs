@@ -5,6 +5,7 @@
 //! | ElectionSafety           | `elections`    |
 //! | TermNeverFalls           | `elections`    |
 //! | CommittedImmutable       | `committed`    |
+//! | ReadsAreFresh            | `committed`    |
 //! | StateIsFunctionOfLog     | `digests`      |
 //! | OneResultPerTask         | `results`      |
 //! | OneOwner                 | `results`      |
@@ -14,6 +15,7 @@
 //! | OneTerminalState         | `outcomes`     |
 //! | NothingAcknowledgedLost  | `outcomes`     |
 //! | EverythingEnds           | `outcomes`     |
+//! | ReadsNeverGoBack         | `outcomes`     |
 //! | AnswersAreCommitted      | `cluster::asking`, where answers pass |
 //! | RowsAreSound             | `engine::partition::invariants`, over all rows |
 //! | DamageIsNeverSilent      | `scenario`     |

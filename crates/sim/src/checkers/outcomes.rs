@@ -1,4 +1,4 @@
-//! How orchestrations end: OneTerminalState, for ever the same; NothingAcknowledgedLost: what a
+//! ReadsNeverGoBack: who has seen an orchestration at one point never sees it earlier. How they end: OneTerminalState, for ever the same; NothingAcknowledgedLost: what a
 //! client was told has happened is there and comes to what its program says; EverythingEnds once
 //! the faults are over.
 //!
@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engine::partition::StatusName;
 use engine::partition::view::InstanceView;
+use engine::time::Timestamp;
 
 use crate::violation::{Violation, require};
 
@@ -23,6 +24,7 @@ enum Asked {
 struct Known {
     started: bool,
     asked: BTreeSet<Asked>,
+    updated: Timestamp,
     ended: Option<(StatusName, Option<String>)>,
 }
 
@@ -69,6 +71,10 @@ impl Outcomes {
             return Ok(purged);
         };
         known.started = true;
+        let before = std::mem::replace(&mut known.updated, view.updated);
+        require(view.updated >= before, "ReadsNeverGoBack", || {
+            format!("{instance} is shown as of {:?}, before as of {before:?}", view.updated)
+        })?;
         let ended = (view.status, view.output.clone());
         if let Some(before) = &known.ended {
             require(*before == ended, "OneTerminalState", || {

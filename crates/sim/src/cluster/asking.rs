@@ -25,29 +25,29 @@ impl World {
             Asker::Client(_) | Asker::Worker(_) => Some(resident.ticket(asker)),
         };
         self.feed(life, partition, Event::Asked { request, ticket })?;
-        self.heard(life, partition, ticket);
+        self.heard(life, partition, ticket, 0);
         Ok(())
     }
 
-    fn heard(&mut self, life: Life, partition: PartitionId, ticket: Option<Ticket>) {
+    fn heard(&mut self, life: Life, partition: PartitionId, ticket: Option<Ticket>, committed: u64) {
         if let (Some(resident), Some(ticket)) = (self.resident(life, partition), ticket) {
-            resident.heard(ticket);
+            resident.heard(ticket, committed);
         }
     }
 
     /// A client reads; the answer comes like that of a request.
-    pub(crate) fn question(
+    pub(super) fn question(
         &mut self,
         to: usize,
         partition: PartitionId,
-        question: Question,
+        (question, committed): (Question, u64),
         asker: Asker,
     ) -> Result<(), Violation> {
         let Some(life) = self.life(to) else { return Ok(()) };
         let Some(resident) = self.resident(life, partition) else { return Ok(()) };
         let ticket = resident.ticket(asker);
         self.feed(life, partition, Event::Questioned { question, ticket })?;
-        self.heard(life, partition, Some(ticket));
+        self.heard(life, partition, Some(ticket), committed);
         Ok(())
     }
 
@@ -59,11 +59,14 @@ impl World {
         settled: Settled,
     ) -> Result<(), Violation> {
         let Some(resident) = self.resident(life, partition) else { return Ok(()) };
-        // An answer that is confirmed was proposed in the leadership that confirms it.
-        let term = resident.core.leads().map_or(0, |epoch| epoch.term);
+        // A confirmed answer was proposed in the leadership that confirms it, even where that has
+        // ended in the same batch.
+        let leads = resident.core.leads().map(|epoch| epoch.term);
+        let term = leads.or(resident.led).unwrap_or(0);
         let committed = resident.core.committed().index;
         let asked = resident.askers.remove(&ticket);
         if let (Some(asked), Settled::Reply(Ok(_)) | Settled::Answer(Ok(_))) = (asked, &settled) {
+            self.checkers.committed.on_read(partition, asked.committed, asked.position)?;
             require(committed >= asked.position, "AnswersAreCommitted", || {
                 format!("{partition:?} answers at {committed} what depends on {}", asked.position)
             })?;

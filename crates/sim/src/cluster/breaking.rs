@@ -54,6 +54,15 @@ impl World {
                 self.network.isolate(node, self.nodes.len());
                 ms * MS
             }
+            Fault::PauseLeader { partition, ms } => {
+                let Some(node) = self.leader(PartitionId(partition)) else { return Ok(()) };
+                self.marks.reach("leader stood still");
+                let until = self.now + ms * MS;
+                if let Some(machine) = self.nodes.get_mut(node) {
+                    machine.paused_until = until;
+                }
+                return Ok(());
+            }
         };
         self.queue.push(self.now + ends_after, Happening::FaultEnds(number));
         Ok(())
@@ -90,7 +99,13 @@ impl World {
             }
             Some(Fault::FullDisk { node, .. }) => self.on_disk(node, |disk| disk.set_capacity(None)),
             Some(Fault::Isolate { .. } | Fault::IsolateLeader { .. }) => self.network.mend(),
-            Some(Fault::Kill { .. } | Fault::PowerCut | Fault::FailSync { .. } | Fault::ClockJump { .. })
+            Some(
+                Fault::Kill { .. }
+                | Fault::PowerCut
+                | Fault::FailSync { .. }
+                | Fault::ClockJump { .. }
+                | Fault::PauseLeader { .. },
+            )
             | None => {}
         }
         Ok(())

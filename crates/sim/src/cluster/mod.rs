@@ -108,7 +108,10 @@ impl World {
             match self.queue.pop() {
                 Some((at, happening)) if at <= until => {
                     self.now = at;
-                    self.happen(happening)?;
+                    match self.paused_until(&happening) {
+                        Some(later) => self.queue.push(later, happening),
+                        None => self.happen(happening)?,
+                    }
                 }
                 later => {
                     if let Some((at, happening)) = later {
@@ -120,6 +123,12 @@ impl World {
             }
         }
         Ok(true)
+    }
+
+    /// When a node that stands still goes on, if this needs it.
+    fn paused_until(&self, happening: &Happening) -> Option<Micros> {
+        let node = self.nodes.get(happening.node()?)?;
+        (node.paused_until > self.now).then_some(node.paused_until)
     }
 
     fn happen(&mut self, happening: Happening) -> Result<(), Violation> {
@@ -137,6 +146,9 @@ impl World {
                 self.feed(life, partition, Event::Received { from: from.0, bytes })
             }
             Happening::Ask { to, partition, request, asker } => self.ask(to, partition, *request, asker),
+            Happening::Question { to, partition, question, committed, asker } => {
+                self.question(to, partition, (*question, committed), asker)
+            }
             Happening::HandOut(hand_out) => self.hand_out(&hand_out),
             Happening::Overdue(hand_out) => self.overdue(hand_out),
             Happening::Client(client) => self.client(client),
@@ -163,11 +175,18 @@ impl World {
 
     /// The node that leads a partition, as far as anybody can tell: the one in the latest term.
     pub fn leader(&self, partition: PartitionId) -> Option<usize> {
+        self.leaders(partition).last().map(|(_, at)| *at)
+    }
+
+    /// The nodes that believe to lead a partition, and in which term; the latest last.
+    pub fn leaders(&self, partition: PartitionId) -> Vec<(u64, usize)> {
         let leads = |node: &Node| {
             let resident = node.process.as_ref()?.residents.get(&partition)?;
             resident.core.leads().map(|epoch| epoch.term)
         };
         let leaders = self.nodes.iter().enumerate().filter_map(|(at, node)| Some((leads(node)?, at)));
-        leaders.max().map(|(_, at)| at)
+        let mut leaders: Vec<_> = leaders.collect();
+        leaders.sort_unstable();
+        leaders
     }
 }

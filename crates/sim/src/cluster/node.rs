@@ -27,6 +27,8 @@ pub struct Node {
     lives: u64,
     /// How the disk comes back at the next start.
     pub restart: Restart,
+    /// Its process stands still until then, and does not know it.
+    pub paused_until: Micros,
     /// It is down and will be started.
     pub restarting: bool,
     /// Syncs that had failed when the process began.
@@ -43,6 +45,7 @@ impl Node {
             process: None,
             lives: 0,
             restart: Restart::ProcessKilled,
+            paused_until: 0,
             restarting: false,
             failed_before: 0,
         }

@@ -57,6 +57,8 @@ pub struct Asked {
     pub asker: Asker,
     /// The end of the log when the core heard it.
     pub position: u64,
+    /// How far anybody had committed when it was asked.
+    pub committed: u64,
 }
 
 /// A replica of a partition in its process.
@@ -101,14 +103,16 @@ impl Resident {
     pub fn ticket(&mut self, asker: Asker) -> Ticket {
         self.next_ticket += 1;
         let ticket = Ticket(self.next_ticket);
-        self.askers.insert(ticket, Asked { asker, position: 0 });
+        self.askers.insert(ticket, Asked { asker, position: 0, committed: 0 });
         ticket
     }
 
     /// The core has heard the request: its answer may depend on the log up to here.
-    pub fn heard(&mut self, ticket: Ticket) {
+    pub fn heard(&mut self, ticket: Ticket, committed: u64) {
         let last = self.core.group().last().index;
-        self.askers.entry(ticket).and_modify(|asked| asked.position = last);
+        self.askers.entry(ticket).and_modify(|asked| {
+            (asked.position, asked.committed) = (last, committed);
+        });
     }
 
     /// What goes to the log now: all that rides along, as soon as anything is urgent.

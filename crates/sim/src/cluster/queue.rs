@@ -9,7 +9,7 @@ use bytes::Bytes;
 use engine::id::PartitionId;
 use replication::ReplicaId;
 use server::dispatch::Work;
-use server::partition::messages::{Event, Request, StoreOutput};
+use server::partition::messages::{Event, Question, Request, StoreOutput};
 
 /// Microseconds since the world began.
 pub type Micros = u64;
@@ -91,6 +91,19 @@ pub enum Happening {
         /// Who asks.
         asker: Asker,
     },
+    /// A question arrives.
+    Question {
+        /// At which node.
+        to: usize,
+        /// For which partition.
+        partition: PartitionId,
+        /// What.
+        question: Box<Question>,
+        /// How far the partition was committed when it was asked.
+        committed: u64,
+        /// Who asks.
+        asker: Asker,
+    },
     /// A worker takes a work item.
     HandOut(HandOut),
     /// Nothing was heard of a work item for a while.
@@ -108,6 +121,28 @@ pub enum Happening {
     Fault(usize),
     /// What a fault began ends.
     FaultEnds(usize),
+}
+
+impl Happening {
+    /// The node whose process has to run for this to happen.
+    pub fn node(&self) -> Option<usize> {
+        match self {
+            Self::Tick(life)
+            | Self::Settle(life, _)
+            | Self::Feed(life, ..)
+            | Self::LogWrite(life)
+            | Self::LogDone(life, _)
+            | Self::LogIdle(life, _)
+            | Self::Store(life, ..) => Some(life.node),
+            Self::HandOut(hand_out) | Self::Overdue(hand_out) => Some(hand_out.life.node),
+            Self::Message { to, .. } | Self::Ask { to, .. } | Self::Question { to, .. } => Some(*to),
+            Self::Start(_)
+            | Self::Client(_)
+            | Self::Impatient { .. }
+            | Self::Fault(_)
+            | Self::FaultEnds(_) => None,
+        }
+    }
 }
 
 /// See the file's header.

@@ -56,6 +56,13 @@ pub enum Fault {
         /// By so much.
         ms: u64,
     },
+    /// Whoever leads a partition stands still for a while, as a stopped virtual machine does.
+    PauseLeader {
+        /// Of this partition.
+        partition: u32,
+        /// For so long.
+        ms: u64,
+    },
     /// A node's links to the others are cut for a while.
     Isolate {
         /// This node's.
@@ -86,7 +93,7 @@ pub fn plan(seed: u64, nodes: usize, partitions: u32, end: Micros) -> Vec<(Micro
 fn fault(random: &SimEntropy, nodes: usize, partitions: u32) -> Fault {
     let node = usize::try_from(random.below(nodes as u64)).unwrap_or(0);
     let ms = 20 + random.below(400);
-    match random.below(if nodes > 1 { 16 } else { 12 }) {
+    match random.below(if nodes > 1 { 18 } else { 12 }) {
         0 | 1 => Fault::Kill { node, death: Death::Now(Restart::ProcessKilled) },
         2 => Fault::Kill { node, death: Death::Now(Restart::PowerCut) },
         3..7 => Fault::Kill { node, death: Death::AtIo(random.below(60)) },
@@ -96,9 +103,14 @@ fn fault(random: &SimEntropy, nodes: usize, partitions: u32) -> Fault {
         10 => Fault::FullDisk { node, ms },
         11 => Fault::ClockJump { node, forward: random.chance(500), ms: ms * 20 },
         12 => Fault::Isolate { node, ms },
-        _ => {
+        kind => {
             let partition = u32::try_from(random.below(u64::from(partitions))).unwrap_or(0);
-            Fault::IsolateLeader { partition, ms: ms + 200 }
+            let ms = ms + 200;
+            if kind < 16 {
+                Fault::IsolateLeader { partition, ms }
+            } else {
+                Fault::PauseLeader { partition, ms }
+            }
         }
     }
 }

@@ -194,7 +194,14 @@ impl World {
             self.marks.reach("client call repeated");
         }
         let anybody = usize::try_from(self.clients.random.below(self.nodes.len() as u64)).unwrap_or(0);
-        let to = self.leader(partition).filter(|_| !self.clients.random.chance(100)).unwrap_or(anybody);
+        // Where two believe to lead, each has its chance: the old one must not answer.
+        let leaders = self.leaders(partition);
+        let chosen = usize::try_from(self.clients.random.below(leaders.len() as u64)).unwrap_or(0);
+        if leaders.len() > 1 {
+            self.marks.reach("client call while two believe to lead");
+        }
+        let led = leaders.get(chosen).map(|(_, node)| *node);
+        let to = led.filter(|_| !self.clients.random.chance(100)).unwrap_or(anybody);
         self.trace.line(format_args!("{} call {call} to {to}: {instance} {deed:?}", self.now));
         self.queue.push(self.now + PATIENCE, Happening::Impatient { call, tries });
         let asker = Asker::Client(call);
@@ -207,7 +214,12 @@ impl World {
             }
             None => match InstanceId::parse(&instance) {
                 Ok(instance) => {
-                    self.question(to, partition, Question::Instance { instance, with_values: true }, asker)
+                    let question = Box::new(Question::Instance { instance, with_values: true });
+                    let delay = 50 + self.clients.random.below(MS);
+                    let committed = self.checkers.committed.highest(partition);
+                    let asked = Happening::Question { to, partition, question, committed, asker };
+                    self.queue.push(self.now + delay, asked);
+                    Ok(())
                 }
                 Err(_) => Ok(()),
             },
