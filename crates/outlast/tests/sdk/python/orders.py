@@ -86,8 +86,14 @@ class Client:
         raise AssertionError("the server never came back")
 
     def reconnect(self):
-        with grpc.insecure_channel(self.address) as channel:
-            grpc.channel_ready_future(channel).result(timeout=DEADLINE)
+        for _ in range(DEADLINE):
+            # A channel that finds a connection just being reset goes idle and does not try again by itself.
+            with grpc.insecure_channel(self.address) as channel:
+                try:
+                    grpc.channel_ready_future(channel).result(timeout=1)
+                    break
+                except grpc.FutureTimeoutError:
+                    continue
         self.local.client = TaskHubGrpcClient(host_address=self.address)
 
 
