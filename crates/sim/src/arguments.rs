@@ -34,6 +34,11 @@ pub(crate) enum Mutants {
 }
 
 impl Arguments {
+    /// Enough seeds of both kinds that every rare situation must come up.
+    pub(crate) fn is_full(&self) -> bool {
+        self.seeds >= 1_000 && self.voters.len() > 1
+    }
+
     /// Reads them, or says what is wrong.
     pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut arguments =

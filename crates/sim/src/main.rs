@@ -9,7 +9,7 @@ mod arguments;
 use std::process::ExitCode;
 
 use platform::Clock as _;
-use sim::marks::Marks;
+use sim::marks::{self, Marks};
 use sim::mutants::{self, Mutant};
 use sim::{Failure, Options, run};
 
@@ -55,12 +55,17 @@ fn seeds(arguments: &Arguments) -> ExitCode {
         }
     }
     let took = (clock.monotonic() - began).as_secs_f64();
+    let missing: Vec<_> = marks::ALL.iter().filter(|mark| marks.reached(mark) == 0).collect();
     eprint!("{}", marks.table());
     eprintln!(
         "{runs} runs clean in {took:.1} s ({:.0} a second), {:.0} simulated minutes",
         per_second(runs, took),
         per_second(simulated, 60e6)
     );
+    if arguments.is_full() && !missing.is_empty() {
+        eprintln!("never reached, so the generator is wrong: {missing:?}");
+        return ExitCode::FAILURE;
+    }
     ExitCode::SUCCESS
 }
 

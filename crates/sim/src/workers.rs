@@ -22,7 +22,7 @@ use crate::checkers::histories::Given;
 use crate::cluster::World;
 use crate::cluster::queue::{Asker, Happening, MS, Micros};
 use crate::program;
-use crate::violation::Violation;
+use crate::violation::{Violation, require};
 
 /// What a work item was, for the checkers when its answer is confirmed.
 #[derive(Debug, Clone)]
@@ -43,6 +43,15 @@ impl Workers {
     /// Workers whose whims follow `seed`.
     pub fn new(seed: u64) -> Self {
         Self { random: SimEntropy::new(seed), items: BTreeMap::new(), next: 0 }
+    }
+
+    /// How many of a turn's new events a worker takes: nearly always all, and never less than what
+    /// an execution begins with.
+    fn takes(&self, offered: usize, healed: bool) -> usize {
+        if healed || offered <= 2 || !self.random.chance(60) {
+            return offered;
+        }
+        2 + usize::try_from(self.random.below(offered as u64 - 1)).unwrap_or(0)
     }
 
     /// After how long a worker answers; `None`: it goes away.
@@ -79,7 +88,12 @@ impl World {
     fn turn(&mut self, turn: &Turn, epoch: Epoch) -> Result<(Done, Command), Violation> {
         let past: Vec<u8> = turn.past.iter().flat_map(|chunk| chunk.iter().copied()).collect();
         let mut events = decoded(&past);
-        events.extend(turn.new_events.iter().filter_map(|event| HistoryEvent::decode(event.clone()).ok()));
+        let taken = self.workers.takes(turn.new_events.len(), self.healed);
+        let new = turn.new_events.iter().take(taken);
+        events.extend(new.filter_map(|event| HistoryEvent::decode(event.clone()).ok()));
+        if taken < turn.new_events.len() {
+            self.marks.reach("turn that takes only some of its events");
+        }
         let (instance, execution) = (turn.instance.as_str(), turn.execution.as_str());
         self.checkers.histories.on_turn(&Given {
             instance,
@@ -90,6 +104,12 @@ impl World {
             past: &past,
             events: &events,
         })?;
+        if let Some(at) = self.clients.scheduled(instance) {
+            self.marks.reach("scheduled start");
+            require(turn.started_at >= at, "TimersNeverEarly", || {
+                format!("{instance} was to start at {at:?} and has a turn at {:?}", turn.started_at)
+            })?;
+        }
         self.reach_what_is_in(&events);
         if turn.turn == 1 && program::went_on_with_events(&events) {
             self.marks.reach("continue-as-new with events waiting");
@@ -101,9 +121,9 @@ impl World {
             turn: turn.turn,
             started_at: turn.started_at.into(),
             delivered: turn.delivered,
-            events_processed: None,
+            events_processed: (taken < turn.new_events.len()).then(|| i32::try_from(taken).unwrap_or(1)),
             actions: program::turn(&events),
-            custom_status: None,
+            custom_status: Some(format!("turn {}", turn.turn)),
             trace: None,
         };
         let done = Done::Turn {

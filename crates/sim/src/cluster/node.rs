@@ -12,7 +12,7 @@ use super::process::Process;
 use super::queue::{Life, Micros};
 
 /// Where every world begins, in seconds since 1970.
-const EPOCH_SECONDS: u64 = 1_700_000_000;
+pub const EPOCH_SECONDS: i64 = 1_700_000_000;
 
 /// See the file's header.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Node {
     pub fn new(seed: u64) -> Self {
         Self {
             disk: SimDisk::new(seed),
-            clock: Arc::new(SimClock::new(Duration::from_secs(EPOCH_SECONDS))),
+            clock: Arc::new(SimClock::new(Duration::from_secs(EPOCH_SECONDS.unsigned_abs()))),
             clock_at: 0,
             process: None,
             lives: 0,

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 
 use engine::id::{InstanceId, PartitionId};
 use engine::partition::command::{
-    Command, Purge, RaiseEvent, RequestId, Resume, StartOrchestration, Suspend, Terminate,
+    Command, Moment, Purge, RaiseEvent, RequestId, Resume, StartOrchestration, Suspend, Terminate,
 };
 use engine::partition::effect::{Refusal, Reply};
 use engine::partition::view::InstanceView;
+use engine::time::Timestamp;
 use platform::fault::SimEntropy;
 use server::partition::messages::{Answer, Outcome, Question, Request, Settled, Unavailable};
 
@@ -80,6 +81,11 @@ impl Clients {
         self.clients.iter().all(|client| client.ended)
     }
 
+    /// When an instance was told to start, if it was.
+    pub fn scheduled(&self, instance: &str) -> Option<Timestamp> {
+        self.clients.iter().find(|client| client.script.instance == instance)?.script.scheduled
+    }
+
     /// Those that have not, for people.
     pub fn waiting(&self) -> Vec<String> {
         let waiting = self.clients.iter().filter(|client| !client.ended);
@@ -124,6 +130,7 @@ impl Client {
                 execution: execution(&self.script.instance),
                 name: "program".to_owned(),
                 input: Some(program::input(&self.script.program)),
+                scheduled_start: self.script.scheduled.map(Moment::from),
                 instance,
                 request,
                 ..StartOrchestration::default()
@@ -208,8 +215,15 @@ impl World {
         match command {
             Some(command) => {
                 let delay = 50 + self.clients.random.below(MS);
-                let request = Box::new(Request::Partition(command));
-                self.queue.push(self.now + delay, Happening::Ask { to, partition, request, asker });
+                let twice = !self.healed && self.clients.random.chance(50);
+                if twice {
+                    self.marks.reach("client call delivered twice");
+                }
+                for copy in 0..=u64::from(twice) {
+                    let request = Box::new(Request::Partition(command.clone()));
+                    let at = self.now + delay + copy * self.clients.random.below(20 * MS);
+                    self.queue.push(at, Happening::Ask { to, partition, request, asker });
+                }
                 Ok(())
             }
             None => match InstanceId::parse(&instance) {
@@ -270,7 +284,9 @@ impl World {
     fn replied(&mut self, instance: &str, deed: &Deed, reply: &Reply) -> Result<Option<bool>, Violation> {
         self.trace.line(format_args!("{} {instance} {deed:?}: {reply:?}", self.now));
         match (deed, reply) {
-            (Deed::Start, Reply::Started { .. }) => self.checkers.outcomes.on_started(instance),
+            (Deed::Start, Reply::Started { .. }) => {
+                self.checkers.outcomes.on_started(instance);
+            }
             (Deed::Start, other) => {
                 require(false, "StartsOnce", || format!("start of {instance}: {other:?}"))?;
             }

@@ -5,9 +5,12 @@
 //! once by another orchestration, so that what it comes to is known beforehand.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use engine::time::Timestamp;
 use platform::fault::SimEntropy;
 
+use crate::cluster::node::EPOCH_SECONDS;
 use crate::cluster::queue::{MS, Micros};
 use crate::program;
 
@@ -46,6 +49,8 @@ pub struct Script {
     pub program: String,
     /// What it must come to.
     pub expected: String,
+    /// It is not to start before.
+    pub scheduled: Option<Timestamp>,
     /// Pauses and calls.
     pub deeds: Vec<(Micros, Deed)>,
 }
@@ -131,7 +136,10 @@ fn script(
         deeds.push((pause(), Deed::Terminate));
     }
     deeds.insert(1 + usize::try_from(random.below(deeds.len() as u64)).unwrap_or(0), (pause(), Deed::Look));
+    let scheduled = random
+        .chance(150)
+        .then(|| Timestamp::new(EPOCH_SECONDS, 0).plus(Duration::from_micros(random.below(400 * MS))));
     let program = words.join(" ");
     let expected = program::expected(&program, &events);
-    Script { instance: name.to_owned(), program, expected, deeds }
+    Script { instance: name.to_owned(), program, expected, scheduled, deeds }
 }
