@@ -12,7 +12,7 @@ pub const ALL: &[&str] = &[
     "working-set-kept-on-deposition",
     "overlay-kept-on-deposition",
     "checkpoint-takes-proposed",
-    "own-entry-applied-again",
+    "overlay-dropped-before-stored",
     "outstanding-forgotten",
     "messages-never-sent-again",
 ];

@@ -31,6 +31,9 @@ impl Partition {
             return;
         }
         outputs.store = Some(self.store_output());
+        if mutants::active("overlay-dropped-before-stored") {
+            self.overlay.stored(self.committed.index);
+        }
         self.storing = Storing::Busy;
         self.dirty_since = Some(now);
     }
