@@ -70,6 +70,8 @@ fn orders_survive_two_kills_of_the_server_with_a_python_worker() {
 #[test]
 fn orders_survive_two_kills_of_the_server_with_a_javascript_worker() {
     let mut shop = Shop::open(javascript_worker);
+    // This SDK comes back from a lost connection, but gives up if its very first call finds nobody.
+    shop.worker.wait_for_lines(1, "ran");
     shop.client.wait_for_lines(ORDERS / 3, "acknowledged");
     shop.server.kill_and_restart();
     shop.client.wait_for_lines(ORDERS / 3, "finished");

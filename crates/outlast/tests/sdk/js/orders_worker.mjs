@@ -32,6 +32,7 @@ async function* ship(context, orderId) {
 function effect(_, key) {
   const run = randomUUID();
   appendFileSync(effects, `${key} ${run}\n`);
+  console.log(`ran ${key}`);
   return run;
 }
 
