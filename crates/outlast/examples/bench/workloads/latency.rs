@@ -1,0 +1,36 @@
+//! One hello sequence at a time: commits are counted, latency is reported.
+//!
+//! Each step waits for the one before, so commits here are commits one after another. Not here: many
+//! at once (`hello`).
+
+use std::time::Instant;
+
+use outlast_sdk::Client;
+
+use super::{SYNCS, one, worker};
+use crate::process::Server;
+
+/// Commits on the critical path of one hello sequence: the start, five activities, the end.
+const COMMITS_MAX: f64 = 7.0;
+
+pub(crate) async fn run(server: Server) -> anyhow::Result<String> {
+    const RUNS: u32 = 200;
+    let client = Client::new(&server.grpc)?;
+    let worker = worker(&server).start()?;
+    for _ in 0..20 {
+        one(&client, "hello_sequence", "a").await?;
+    }
+    let syncs = server.counter(SYNCS)?;
+    let mut times = Vec::new();
+    for _ in 0..RUNS {
+        let began = Instant::now();
+        one(&client, "hello_sequence", "a").await?;
+        times.push(began.elapsed());
+    }
+    let commits = (server.counter(SYNCS)? - syncs) as f64 / f64::from(RUNS);
+    worker.stop().await;
+    times.sort();
+    // A sync now and then belongs to a checkpoint or to an acknowledgement that waited alone.
+    anyhow::ensure!(commits <= COMMITS_MAX + 0.5, "{commits:.2} commits a sequence, more than {COMMITS_MAX}");
+    Ok(format!("{commits:.2} commits a sequence · p50 {:.2?} · p99 {:.2?}", times[100], times[198]))
+}

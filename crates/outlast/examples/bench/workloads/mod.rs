@@ -1,0 +1,99 @@
+//! The workloads, one a file. Each takes a fresh server and gives one line of figures, or says which
+//! count is over its bound.
+//!
+//! Not here: times as bounds. A slow machine is not a failure; one commit too many is.
+
+mod event;
+mod fan_out;
+mod hello;
+mod idle;
+mod latency;
+mod timers;
+mod waiting;
+
+use std::time::Duration;
+
+use outlast_sdk::{ActivityContext, Client, Context, Failure, Worker};
+use tokio::task::JoinSet;
+
+use crate::process::Server;
+
+/// All of them, in the order in which they run: the short ones first.
+pub(crate) const NAMES: [&str; 7] = ["idle", "latency", "event", "fan_out", "timers", "hello", "waiting"];
+
+/// Syncs of the log counted by the server.
+const SYNCS: &str = "outlast_log_syncs_total";
+/// Turns of orchestrations counted by the server.
+const TURNS: &str = "outlast_orchestration_turns_total";
+/// How long an orchestration may take.
+const WAIT: Duration = Duration::from_secs(60);
+
+/// Runs one workload on a server of its own.
+pub(crate) async fn run(name: &str) -> anyhow::Result<String> {
+    let server = Server::start()?;
+    match name {
+        "idle" => idle::run(server).await,
+        "latency" => latency::run(server).await,
+        "event" => event::run(server).await,
+        "fan_out" => fan_out::run(server).await,
+        "timers" => timers::run(server).await,
+        "hello" => hello::run(server).await,
+        "waiting" => waiting::run(server).await,
+        other => anyhow::bail!("no benchmark is named {other}; there are {}", NAMES.join(", ")),
+    }
+}
+
+async fn hello_sequence(ctx: Context, name: String) -> Result<u32, Failure> {
+    for _ in 0..5 {
+        ctx.call_activity::<String>("hello", &name).await?;
+    }
+    Ok(5)
+}
+
+async fn say_hello(_: ActivityContext, name: String) -> Result<String, Failure> {
+    Ok(format!("hello {name}"))
+}
+
+async fn wait_for_go(ctx: Context, _: u32) -> Result<u32, Failure> {
+    ctx.wait_event::<u32>("go").await
+}
+
+/// A worker with what most workloads run.
+fn worker(server: &Server) -> Worker {
+    Worker::new(&server.grpc)
+        .orchestration("hello_sequence", hello_sequence)
+        .orchestration("wait_for_go", wait_for_go)
+        .activity("hello", say_hello)
+}
+
+/// Starts one orchestration and waits until it has completed.
+async fn one(client: &Client, name: &str, input: impl serde::Serialize) -> anyhow::Result<()> {
+    let id = client.start(name, &input).send().await?;
+    completed(client, &id).await
+}
+
+/// Waits until an instance has completed.
+async fn completed(client: &Client, id: &str) -> anyhow::Result<()> {
+    let instance = client.wait(id, WAIT).await?;
+    anyhow::ensure!(instance.status == outlast_sdk::Status::Completed, "{id} ended as {:?}", instance.status);
+    Ok(())
+}
+
+/// Does `work` for each number below `total`, `in_flight` of them at once.
+async fn many<Work, Done>(total: usize, in_flight: usize, work: Work) -> anyhow::Result<()>
+where
+    Work: Fn(usize) -> Done,
+    Done: Future<Output = anyhow::Result<()>> + Send + 'static,
+{
+    let mut running = JoinSet::new();
+    for number in 0..total {
+        if running.len() >= in_flight {
+            running.join_next().await.transpose()?.transpose()?;
+        }
+        running.spawn(work(number));
+    }
+    while let Some(done) = running.join_next().await {
+        done??;
+    }
+    Ok(())
+}
