@@ -127,7 +127,11 @@ impl NodeLog {
         let append = self.opening();
         let start = self.segment()?.offset.next_multiple_of(APART);
         if start + len_u64(frame_len(append.encoded_len())) > self.segment()?.size {
-            return Ok(()); // The next segment's first frame will say it.
+            return match self.roll(0) {
+                // The next segment's first frame says it, whenever there is room for a segment.
+                Ok(()) | Err(Error::Full { .. }) => Ok(()),
+                Err(error) => Err(error),
+            };
         }
         self.segment_mut()?.offset = start;
         self.put(&append)?;

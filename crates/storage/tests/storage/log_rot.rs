@@ -120,6 +120,31 @@ pub(crate) fn a_flip_in_an_idle_log_is_never_silent() {
 }
 
 #[test]
+fn a_flip_in_the_last_append_of_an_idle_log_is_never_silent_at_a_segments_end() {
+    let disk = SimDisk::new(5);
+    let (mut log, _) = open(&disk).unwrap();
+    let group = group(1);
+    log.append(&[Record::Opened { group }]).unwrap();
+    log.sync().unwrap();
+    let start = log.usage().bytes;
+    // What is left of the segment is too little for a note that stands apart.
+    let entry = Bytes::from(vec![7; (16 << 10) - usize::try_from(start).unwrap() - 2_000]);
+    log.append(&[Record::Entries { group, first: 1, entries: vec![entry] }]).unwrap();
+    log.sync().unwrap();
+    assert_eq!(log.usage().segments, 1, "the entry is in the first segment");
+    let end = log.usage().bytes;
+    log.note_durable().unwrap();
+    drop(log);
+    for offset in (start..end).step_by(37) {
+        let disk = disk.fork(offset);
+        assert!(disk.flip_bit(&segment(1), offset, 3));
+        let (_log, found) = open(&disk).unwrap();
+        let known = found.groups.get(&group).is_some_and(|log| log.entries.len() == 1);
+        assert!(known || found.quarantined.contains_key(&group), "byte {offset}: lost in silence");
+    }
+}
+
+#[test]
 fn a_flip_behind_the_end_of_the_log_is_harmless() {
     let (disk, model, placed) = small_log(Left::Closed);
     let end = placed.last().unwrap().end;
