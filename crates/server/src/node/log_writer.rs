@@ -48,56 +48,34 @@ const APPEND_BYTES: usize = 8 << 20;
 
 /// Runs until told to close.
 pub fn run(log: NodeLog, mailbox: &Mailbox<Job>, metrics: &LogMetrics, clock: &dyn Clock) {
-    let mut writer = Writer { log, mailbox, metrics, clock, waiting: Vec::new(), refused: Vec::new() };
+    let (waiting, refused) = (Vec::new(), Vec::new());
+    let mut writer = Writer { log, mailbox, metrics, clock, waiting, refused, close: None };
     let mut idle_noted = true;
     let mut counted = Usage::default();
-    loop {
+    while writer.close.is_none() {
         let mut jobs = std::mem::take(&mut writer.waiting);
         if jobs.is_empty() {
             mailbox.receive(&mut jobs, (!idle_noted).then_some(IDLE));
         }
-        if jobs.is_empty() {
-            idle_noted = true;
-            if let Err(error) = writer.log.note_durable() {
-                tracing::error!(code = error.code(), %error, "the node log has failed");
-            }
-            continue;
+        idle_noted = jobs.is_empty();
+        if idle_noted {
+            let noted = writer.log.note_durable();
+            writer.tell(&[], noted.as_ref().err());
+        } else {
+            writer.work(jobs);
         }
-        idle_noted = false;
-        let (owners, records, close) = sort(jobs);
-        let written = writer.commit(records, &owners);
-        if written.is_err() {
-            metrics.poisoned.set(1);
-        }
-        tell(&owners, written.as_ref().err());
         count(metrics, writer.log.usage(), &mut counted);
-        if let Some(done) = close {
-            let closed = written.and_then(|()| writer.log.close());
-            if done.send(closed).is_err() {
-                tracing::debug!("nobody waits for the log to close");
-            }
-            return;
-        }
+    }
+    let closed = writer.log.close();
+    if let Err(error) = &closed {
+        tracing::warn!(code = error.code(), %error, "the log was not closed cleanly; the next start reads it as after a crash");
+    }
+    if writer.close.is_some_and(|done| done.send(closed).is_err()) {
+        tracing::debug!("nobody waits for the log to close");
     }
 }
 
 type Close = Option<SyncSender<Result<(), storage::Error>>>;
-
-fn sort(jobs: Vec<Job>) -> (Vec<(Address, u64)>, Vec<Record>, Close) {
-    let mut owners = Vec::with_capacity(jobs.len());
-    let mut records = Vec::with_capacity(jobs.len() * 2);
-    let mut close = None;
-    for job in jobs {
-        match job {
-            Job::Append { owner, number, records: more } => {
-                owners.push((owner, number));
-                records.extend(more);
-            }
-            Job::Close { done } => close = Some(done),
-        }
-    }
-    (owners, records, close)
-}
 
 struct Writer<'a> {
     log: NodeLog,
@@ -108,9 +86,47 @@ struct Writer<'a> {
     waiting: Vec<Job>,
     /// Who was told that the disk is full.
     refused: Vec<Address>,
+    /// Whoever waits for the log to close: nothing is begun any more.
+    close: Close,
 }
 
 impl Writer<'_> {
+    fn work(&mut self, jobs: Vec<Job>) {
+        let mut owners = Vec::with_capacity(jobs.len());
+        let mut records = Vec::with_capacity(jobs.len() * 2);
+        for job in jobs {
+            match job {
+                Job::Append { owner, number, records: more } => {
+                    owners.push((owner, number));
+                    records.extend(more);
+                }
+                Job::Close { done } => self.close = Some(done),
+            }
+        }
+        match self.commit(records, &owners) {
+            Ok(()) => self.tell(&owners, None),
+            // Only a stop gives up on a full disk. What was not written was never acknowledged, and
+            // the log is as good as before.
+            Err(error @ storage::Error::Full { .. }) => {
+                tracing::warn!(code = error.code(), %error, "stopped while the disk is full; what was not acknowledged is not kept");
+            }
+            Err(error) => self.tell(&owners, Some(&error)),
+        }
+    }
+
+    fn tell(&self, owners: &[(Address, u64)], failed: Option<&storage::Error>) {
+        for (owner, number) in owners {
+            owner.send(match failed {
+                None => Event::Persisted { number: *number },
+                Some(error) => Event::Failed { why: error.to_string() },
+            });
+        }
+        if let Some(error) = failed {
+            self.metrics.poisoned.set(1);
+            tracing::error!(code = error.code(), %error, "the node log has failed; its partitions halt");
+        }
+    }
+
     /// As few writes as the limits allow, and one sync.
     fn commit(&mut self, records: Vec<Record>, owners: &[(Address, u64)]) -> Result<(), storage::Error> {
         if records.is_empty() {
@@ -153,21 +169,26 @@ impl Writer<'_> {
                         tracing::error!(code = error.code(), %error, "the disk is full; no new work is accepted");
                         owners.iter().for_each(|(owner, _)| self.refuse(owner));
                     }
-                    let mut jobs = Vec::new();
-                    self.mailbox.receive(&mut jobs, Some(RETRY));
-                    let mut stop = false;
-                    for job in &jobs {
-                        match job {
-                            Job::Append { owner, .. } => self.refuse(owner),
-                            Job::Close { .. } => stop = true,
-                        }
-                    }
-                    self.waiting.append(&mut jobs);
-                    if stop {
+                    if self.close.is_some() {
                         return Err(error);
                     }
+                    self.wait_for_room();
                 }
                 Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn wait_for_room(&mut self) {
+        let mut jobs = Vec::new();
+        self.mailbox.receive(&mut jobs, Some(RETRY));
+        for job in jobs {
+            match job {
+                Job::Append { ref owner, .. } => {
+                    self.refuse(&owner.clone());
+                    self.waiting.push(job);
+                }
+                Job::Close { done } => self.close = Some(done),
             }
         }
     }
@@ -235,18 +256,6 @@ fn size(entries: &[bytes::Bytes]) -> usize {
     entries.iter().map(bytes::Bytes::len).sum()
 }
 
-fn tell(owners: &[(Address, u64)], failed: Option<&storage::Error>) {
-    for (owner, number) in owners {
-        owner.send(match failed {
-            None => Event::Persisted { number: *number },
-            Some(error) => Event::Failed { why: error.to_string() },
-        });
-    }
-    if let Some(error) = failed {
-        tracing::error!(code = error.code(), %error, "the node log has failed; its partitions have halted");
-    }
-}
-
 /// Brings the counters up to what the log says of itself.
 fn count(metrics: &LogMetrics, usage: Usage, counted: &mut Usage) {
     metrics.syncs.inc_by(usage.syncs - counted.syncs);
@@ -258,12 +267,59 @@ fn count(metrics: &LogMetrics, usage: Usage, counted: &mut Usage) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
     use bytes::Bytes;
+    use platform::fault::SimDisk;
     use storage::GroupKey;
 
     use super::*;
+    use crate::partition::address::Delivery;
 
     const GROUP: GroupKey = GroupKey { partition: 0, lineage: 1, replica: 1 };
+
+    /// Waits until the log's owner hears that the disk is full.
+    fn hear_full(owner: &Mailbox<Delivery>) {
+        let mut heard = Vec::new();
+        owner.receive(&mut heard, None);
+        assert!(matches!(heard[..], [Delivery::Event { event: Event::DiskFull(true), .. }]), "{heard:?}");
+    }
+
+    #[test]
+    fn a_stop_while_the_disk_is_full_closes_a_log_that_is_as_good_as_before() {
+        let disk = SimDisk::new(1);
+        let options = storage::log::Options::small();
+        let open = || NodeLog::open(Arc::new(disk.clone()), Path::new("/log"), options.clone());
+        let (mut log, _) = open().expect("a new log");
+        log.append(&[Record::Opened { group: GROUP }]).expect("there is room");
+        disk.set_capacity(Some(64 << 10));
+        let (jobs, owner) = (Mailbox::default(), Mailbox::default());
+        let metrics = LogMetrics::default();
+        let writer = std::thread::spawn({
+            let (jobs, metrics) = (jobs.clone(), metrics.clone());
+            move || run(log, &jobs, &metrics, &platform::real::RealClock::new())
+        });
+        let append = |number, first| Job::Append {
+            owner: Address::new(owner.clone(), 1),
+            number,
+            records: vec![Record::Entries { group: GROUP, first, entries: vec![vec![1; 100_000].into()] }],
+        };
+        jobs.send(append(1, 1));
+        hear_full(&owner);
+        jobs.send(append(2, 2));
+        hear_full(&owner);
+        assert_eq!(metrics.disk_full.get(), 1);
+        let (done, closed) = std::sync::mpsc::sync_channel(1);
+        jobs.send(Job::Close { done });
+        let closed = closed.recv().expect("the log says how it was closed");
+        writer.join().expect("the writer does not panic");
+        assert!(closed.is_ok(), "{closed:?}");
+        assert_eq!(metrics.poisoned.get(), 0, "a full disk is no failed sync");
+        disk.set_capacity(None);
+        let (_log, found) = open().expect("the log opens");
+        assert!(found.was_clean && found.groups[&GROUP].entries.is_empty());
+    }
 
     #[test]
     fn more_than_one_append_may_hold_is_split_at_entries() {
