@@ -16,8 +16,8 @@ use crate::ingress::bind::{BindError, bind, bind_if_free};
 use crate::ingress::grpc::{self, Phase};
 use crate::ingress::http::{self, Addresses, NodeApi};
 use crate::node::{Node, Platform, StartError};
-use crate::observe::codes;
 use crate::observe::metrics::Metrics;
+use crate::observe::{codes, health};
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,9 @@ pub struct Server {
     phase: watch::Sender<Phase>,
     listeners: JoinSet<()>,
 }
+
+/// How often it is said that the node is open to others.
+const WARN_EVERY: Duration = Duration::from_secs(60);
 
 /// How often dispatch is told the time while something of it waits for a time.
 const DISPATCH_TICK: Duration = Duration::from_millis(100);
@@ -66,6 +69,10 @@ impl Server {
             listeners.spawn(serve_grpc(Arc::clone(&node), listener, phase.subscribe()));
         }
         listeners.spawn(tick_dispatch(Arc::clone(&node), phase.subscribe()));
+        if let Some(open) = health::open_to_others(node.config()) {
+            let stopped = reached(phase.subscribe(), Phase::Stopped);
+            listeners.spawn(repeat(WARN_EVERY, stopped, move || warn_open(&open)));
+        }
         Ok(Self { node, api, addresses, phase, listeners })
     }
 
@@ -152,6 +159,27 @@ async fn serve_grpc(node: Arc<Node>, listener: TcpListener, phase: watch::Receiv
     }
 }
 
+fn warn_open(addresses: &str) {
+    tracing::warn!(
+        code = codes::INSECURE.id,
+        addresses,
+        "others can reach this node without encryption or proof"
+    );
+}
+
+/// Says something now and then until `stop`.
+async fn repeat(every: Duration, stop: impl Future<Output = ()>, mut say: impl FnMut()) {
+    let mut interval = tokio::time::interval(every);
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut stop => return,
+            _ = interval.tick() => say(),
+        }
+    }
+}
+
 /// Returns once the server is at `phase` or beyond.
 async fn reached(mut phases: watch::Receiver<Phase>, phase: Phase) {
     // A sender that is gone means that the server is.
@@ -177,3 +205,7 @@ async fn tick_dispatch(node: Arc<Node>, phases: watch::Receiver<Phase>) {
         () = ticking => {}
     }
 }
+
+#[cfg(test)]
+#[path = "serve_tests.rs"]
+mod tests;

@@ -4,6 +4,7 @@
 //! `outstanding`. Performing them is `server::partition`'s.
 
 use crate::id::{InstanceId, LogId, PartitionId};
+use crate::partition::StatusName;
 use crate::partition::command::{ActivityKey, Command};
 use crate::time::Timestamp;
 
@@ -55,10 +56,13 @@ pub enum Effect {
         /// All messages up to and including this sequence number.
         upto: u64,
     },
-    /// An instance started, ended or was removed, for those who wait on it: [`Durability::Committed`].
+    /// An instance's status changed, or it was removed, for those who wait on it:
+    /// [`Durability::Committed`].
     InstanceChanged {
         /// The instance.
         instance: InstanceId,
+        /// What it is now; `None`: removed.
+        status: Option<StatusName>,
     },
     /// A timer is due then: [`Durability::Proposed`]. The leader proposes `FireTimers` at that time.
     WakeAt(Timestamp),

@@ -241,7 +241,10 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::Reply(reply) => format!("reply {}", answer(reply)),
         Effect::Send { to, upto } => format!("send to {to} up to {upto}"),
         Effect::Acknowledge { to, upto } => format!("acknowledge to {to} up to {upto}"),
-        Effect::InstanceChanged { instance } => format!("changed {instance}"),
+        Effect::InstanceChanged { instance, status: None } => format!("removed {instance}"),
+        Effect::InstanceChanged { instance, status: Some(status) } => {
+            format!("changed {instance} to {}", format!("{status:?}").to_lowercase())
+        }
         Effect::WakeAt(at) => format!("wake at {at}"),
         Effect::AwaitTermination { instance, .. } => format!("await termination of {instance}"),
         Effect::FollowUp(command) => format!("follow up: {}", self::command(command)),

@@ -233,7 +233,7 @@ pub const SETTINGS: &[Setting] = &[
         "security.insecure",
         Kind::Flag,
         "false",
-        "Accept addresses that other machines can reach, although nothing is encrypted and nobody is asked who they are. A warning is logged for as long as it is set.",
+        "Accept addresses that other machines can reach, although nothing is encrypted and nobody is asked who they are. A warning is logged every minute for as long as such an address is open.",
     ),
 ];
 

@@ -62,6 +62,7 @@ struct Item {
     partition: PartitionId,
     work: Arc<Work>,
     lane: LaneId,
+    offered: Duration,
     state: State,
     attempts: u32,
     setbacks: u32,
@@ -159,6 +160,7 @@ impl Board {
             partition: offer.partition,
             work,
             lane,
+            offered: self.now,
             state: State::Waiting,
             attempts: 0,
             setbacks: 0,
@@ -305,7 +307,24 @@ impl Board {
         self.free(hand_out);
     }
 
+    /// How long the item of a hand-out has been on the board; `None`: it is not wanted any more.
+    pub(super) fn waited(&self, hand_out: HandOutId) -> Option<Duration> {
+        let item = self.items.get(&self.current(hand_out)?)?;
+        Some(self.now.saturating_sub(item.offered))
+    }
+
+    /// How long the worker has had what it was handed; `None`: it was not handed this.
+    pub(super) fn held_for(&self, hand_out: HandOutId, work: &Work, epoch: Epoch) -> Option<Duration> {
+        let (_, since) = self.hand_outs.get(&hand_out).filter(|_| self.is(hand_out, work, epoch))?.out?;
+        Some(self.now.saturating_sub(since))
+    }
+
     // -- time
+
+    /// It is `now`, and what is due waits for the next tick: for measuring.
+    pub(super) fn it_is(&mut self, now: Duration) {
+        self.now = self.now.max(now);
+    }
 
     /// It is `now`; a time before the last one counts as the last one.
     pub(super) fn tick(&mut self, now: Duration) {

@@ -10,8 +10,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use engine::id::{HubId, InstanceId, PartitionId};
+use engine::id::{Epoch, HubId, InstanceId, PartitionId};
 use engine::partition::command::{ActivityKey, MarkStuck};
+use platform::clock::Clock;
 use tokio::sync::mpsc;
 
 use super::board::{Action, Assignment, Board, Load};
@@ -21,6 +22,7 @@ use super::offer::{Ended, Kind, Offer, PerKind, Work};
 use super::options::Options;
 use super::token::{Invalid, Token, TokenKey};
 use super::work_item::{self, Counts, Encoded, Item, Past};
+use crate::observe::metrics::HubMetrics;
 
 /// What dispatch asks of the partitions. Called from any thread, also from inside a call of the same
 /// partition's runner: implementations only post to the partition's mailbox.
@@ -42,8 +44,18 @@ struct Shell {
     key: TokenKey,
     options: Options,
     claims: Box<dyn Claims>,
+    measure: Measure,
     counts: Counts,
     inner: Mutex<Inner>,
+}
+
+/// How long things take, and where that is written down.
+#[derive(Debug)]
+pub struct Measure {
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Of the hub.
+    pub metrics: HubMetrics,
 }
 
 #[derive(Debug, Default)]
@@ -88,13 +100,20 @@ pub struct Queue {
 
 impl Dispatch {
     /// Dispatch of a hub, whose tokens are signed with `key`.
-    pub fn new(hub: HubId, key: TokenKey, options: Options, claims: Box<dyn Claims>) -> Self {
+    pub fn new(
+        hub: HubId,
+        key: TokenKey,
+        options: Options,
+        claims: Box<dyn Claims>,
+        measure: Measure,
+    ) -> Self {
         let inner = Inner { board: Board::new(options), ..Inner::default() };
         Self(Arc::new(Shell {
             hub,
             key,
             options,
             claims,
+            measure,
             counts: Counts::default(),
             inner: Mutex::new(inner),
         }))
@@ -102,7 +121,9 @@ impl Dispatch {
 
     /// Work is to be done. `Some`: a worker is free now; build the work and deliver it.
     pub fn offer(&self, offer: Offer) -> Option<Grant> {
+        let now = self.0.measure.clock.monotonic();
         let mut inner = self.lock();
+        inner.board.it_is(now);
         inner.board.offer(offer);
         let mut grants = self.take_grants(&mut inner);
         drop(inner);
@@ -168,7 +189,21 @@ impl Dispatch {
     /// spoken, or [`Self::unanswered`] says that it will not, the work is not handed out again.
     pub fn answered(&self, token: &Token) {
         let work = token.work();
-        self.change(|board| board.answered(token.hand_out, &work, token.epoch));
+        let now = self.0.measure.clock.monotonic();
+        let mut held = None;
+        self.change(|board| {
+            board.it_is(now);
+            held = board.held_for(token.hand_out, &work, token.epoch);
+            board.answered(token.hand_out, &work, token.epoch);
+        });
+        if let Some(held) = held {
+            let metrics = &self.0.measure.metrics;
+            let seconds = match work.kind() {
+                Kind::Turn => &metrics.turn_seconds,
+                Kind::Activity => &metrics.activity_seconds,
+            };
+            seconds.observe(held.as_secs_f64());
+        }
     }
 
     /// An answer could not be brought to the partition, or nobody knows whether it was.
@@ -313,14 +348,30 @@ impl Grant {
             Encoded::Bytes(bytes) => bytes,
             Encoded::TooLarge { bytes } => return Some(self.refuse(&item, work_item::too_large(bytes))),
         };
-        let wanted = self.dispatch.lock().board.deliver(self.assignment.hand_out, token.epoch);
-        if let (true, Some(route)) = (wanted, &self.route) {
+        if let (true, Some(route)) = (self.hand_out(token.epoch), &self.route) {
             // Gone: the stream's end takes the item back. Full: cannot be, see `connect`.
             if let Err(mpsc::error::TrySendError::Full(_)) = route.sender.try_send(bytes) {
                 self.dispatch.abandoned(&token);
             }
         }
         None
+    }
+
+    /// The item is on its way; `false`: nobody wants it any more.
+    fn hand_out(&self, epoch: Epoch) -> bool {
+        let Assignment { hand_out, work, attempt, .. } = &self.assignment;
+        let measure = &self.dispatch.0.measure;
+        let now = measure.clock.monotonic();
+        let (wanted, waited) = {
+            let board = &mut self.dispatch.lock().board;
+            board.it_is(now);
+            (board.deliver(*hand_out, epoch), board.waited(*hand_out))
+        };
+        // Later attempts waited for other reasons than want of workers.
+        if let (Kind::Activity, 1, Some(waited)) = (work.kind(), attempt, waited) {
+            measure.metrics.activity_wait_seconds.observe(waited.as_secs_f64());
+        }
+        wanted
     }
 
     /// There is no such work any more: the slot goes to the next item.

@@ -32,7 +32,6 @@ pub struct Hub {
     pub(super) partitions: Vec<Member>,
     pub(super) links: Arc<HubLinks>,
     pub(super) admission: Admission,
-    pub(super) metrics: HubMetrics,
 }
 
 impl Hub {
@@ -58,12 +57,12 @@ impl Hub {
 
     /// Its counters; gauges among them are set by [`Self::measure`].
     pub fn metrics(&self) -> &HubMetrics {
-        &self.metrics
+        &self.links.metrics
     }
 
     /// Sets the gauges of work and workers.
     pub fn measure(&self) {
-        let (load, metrics) = (self.dispatch().load(), &self.metrics);
+        let (load, metrics) = (self.dispatch().load(), self.metrics());
         let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         metrics.workers.set(gauge(load.workers));
         metrics.turns_waiting.set(gauge(load.waiting.turns));
@@ -85,7 +84,7 @@ impl Hub {
         let counted = Counted::of(&command);
         match ask(&member.address, &self.admission, Request::Partition(command)).await? {
             Outcome::Partition(reply) => {
-                counted.count(&reply, &self.metrics);
+                counted.count(&reply, self.metrics());
                 Ok(reply)
             }
             Outcome::Catalog(_) => Err(mismatch()),

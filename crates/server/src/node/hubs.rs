@@ -257,10 +257,13 @@ impl Node {
         let options =
             dispatch::Options { attempts_max: self.config.work.redeliveries_max, ..Default::default() };
         let claims = Box::new(Claimed(Arc::clone(&peers)));
+        let metrics = self.metrics.hub(&view.name);
+        let measure = dispatch::Measure { clock: Arc::clone(&self.platform.clock), metrics: metrics.clone() };
         let links = Arc::new(HubLinks {
-            dispatch: Dispatch::new(view.id, signing, options, claims),
+            dispatch: Dispatch::new(view.id, signing, options, claims, measure),
             peers,
             watchers: Watchers::default(),
+            metrics,
         });
         let mut partitions = Vec::new();
         for id in (0..view.partitions).map(PartitionId) {
@@ -278,7 +281,6 @@ impl Node {
             partitions,
             links,
             admission: Admission::new(ADMITTED_MAX),
-            metrics: self.metrics.hub(&view.name),
         }))
     }
 

@@ -31,13 +31,18 @@ pub fn standing(config: &Config, metrics: &Metrics) -> Vec<Standing> {
     if metrics.log.disk_full.get() != 0 {
         add(&codes::DISK_FULL, format!("the disk of {directory} has no room for new work"));
     }
+    if let Some(open) = open_to_others(config) {
+        add(&codes::INSECURE, format!("others can reach {open} without encryption or proof"));
+    }
+    found
+}
+
+/// The addresses that other machines can reach, if there are any.
+pub fn open_to_others(config: &Config) -> Option<String> {
     let listens = config.grpc.listen.iter().chain(&config.grpc.listen_if_free).chain(&config.http.listen);
     let open: Vec<String> =
         listens.filter(|address| !address.ip().is_loopback()).map(ToString::to_string).collect();
-    if !open.is_empty() {
-        add(&codes::INSECURE, format!("others can reach {} without encryption or proof", open.join(", ")));
-    }
-    found
+    (!open.is_empty()).then(|| open.join(", "))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use engine::catalog;
-use engine::id::{Epoch, Lineage};
+use engine::id::Lineage;
 use engine::partition::view;
 use engine::rows::{Key, Needs, Range, WorkingSet};
 use engine::time::Timestamp;
@@ -33,19 +33,11 @@ impl Partition {
         self.lineage
     }
 
-    /// A work item as it stands now; `None` where there is nothing to do any more.
-    pub fn build(&mut self, work: &Work, now: Timestamp) -> Option<Item> {
-        let epoch = self.leads()?;
-        match self.build_item(work, epoch, now) {
-            Ok(item) => item,
-            Err(halt) => {
-                self.halted.get_or_insert(halt.to_string());
-                None
-            }
-        }
-    }
-
-    fn build_item(&mut self, work: &Work, epoch: Epoch, now: Timestamp) -> Result<Option<Item>, Halt> {
+    /// A work item as it stands now; `None` where there is nothing to do any more. Damage met on the
+    /// way must come back as [`super::messages::Event::Failed`], so that the partition halts in its step, where those
+    /// who wait are told.
+    pub fn build(&mut self, work: &Work, now: Timestamp) -> Result<Option<Item>, Halt> {
+        let Some(epoch) = self.leads() else { return Ok(None) };
         match work {
             Work::Turn { instance } => {
                 let at = self.last_stamp().max(now);

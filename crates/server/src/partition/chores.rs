@@ -25,10 +25,8 @@ impl Partition {
 
     fn fire_timers(&mut self, now: Timestamp, outputs: &mut Outputs) -> Result<(), Halt> {
         let Some(leader) = &mut self.leader else { return Ok(()) };
-        if leader.due_at.is_none_or(|due| due > now) {
-            return Ok(());
-        }
-        leader.due_at = None;
+        let Some(due) = leader.due_at.take_if(|due| *due <= now) else { return Ok(()) };
+        outputs.perform.push(Perform::TimersFired { late: now.since(due) });
         let command = Command::FireTimers(FireTimers {});
         self.propose(Request::Partition(command), None, now, outputs)
     }

@@ -82,7 +82,7 @@ pub enum Halt {
     /// The tables cannot be read or hold something else than was written.
     #[error("read the tables: {0}")]
     Tables(#[from] storage::Error),
-    /// The node log or the tables have failed.
+    /// The node log or the tables have failed, as whoever used them says.
     #[error("{0}")]
     Storage(String),
     /// A row does not decode.

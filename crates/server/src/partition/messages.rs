@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use engine::id::{Epoch, InstanceId, PartitionId};
+use engine::partition::StatusName;
 use engine::partition::command::{ActivityKey, ReceiveMessages};
 use engine::partition::effect::Reply;
 use engine::partition::view::{
@@ -229,7 +230,7 @@ pub enum Event {
     Refill,
     /// The tables could not take a transaction for want of room: it is tried again later.
     StoreDeferred,
-    /// The node log or the tables have failed for good.
+    /// The node log or the tables have failed for good, or hold something else than was written.
     Failed {
         /// What happened.
         why: String,
@@ -295,8 +296,13 @@ pub enum Perform {
         /// Up to and including.
         upto: u64,
     },
-    /// Wake those who wait on an instance.
-    InstanceChanged(InstanceId),
+    /// Wake those who wait on an instance; its status now, or `None` where it was removed.
+    InstanceChanged(InstanceId, Option<StatusName>),
+    /// Timers are being fired.
+    TimersFired {
+        /// How late the earliest of them is.
+        late: Duration,
+    },
     /// Leadership began: offers will come.
     Leading(Epoch),
     /// Leadership ended: forget every offer of this partition.

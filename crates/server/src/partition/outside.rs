@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use engine::id::PartitionId;
+use engine::partition::StatusName;
 use engine::partition::command::{AcknowledgeMessages, Command};
 use engine::time::Timestamp;
 use tokio::sync::watch;
@@ -18,7 +19,7 @@ use super::watch::Watchers;
 use crate::dispatch::{Claims, Dispatch, Grant, Offer, Work};
 use crate::node::{log_writer, store_writer};
 use crate::observe::codes;
-use crate::observe::metrics::Metrics;
+use crate::observe::metrics::{HubMetrics, Metrics};
 
 /// How dispatch reaches the partitions of its hub.
 #[derive(Debug)]
@@ -48,6 +49,8 @@ pub struct HubLinks {
     pub peers: Arc<Peers>,
     /// Those who wait on instances.
     pub watchers: Watchers,
+    /// What is counted.
+    pub metrics: HubMetrics,
 }
 
 /// See the file's header.
@@ -114,7 +117,8 @@ impl Outside {
             | Perform::ActivityEnded(..)
             | Perform::Deliver { .. }
             | Perform::Acknowledge { .. }
-            | Perform::InstanceChanged(_) => {}
+            | Perform::InstanceChanged(..)
+            | Perform::TimersFired { .. } => {}
         }
         let Some(hub) = &self.hub else { return };
         match perform {
@@ -139,7 +143,13 @@ impl Outside {
                 let acknowledged = AcknowledgeMessages { from, from_lineage: lineage, upto };
                 self.tell(hub, to, Command::AcknowledgeMessages(acknowledged));
             }
-            Perform::InstanceChanged(instance) => hub.watchers.changed(&instance),
+            Perform::InstanceChanged(instance, status) => {
+                count_ended(&hub.metrics, status);
+                hub.watchers.changed(&instance);
+            }
+            Perform::TimersFired { late } => {
+                hub.metrics.timer_lateness_seconds.observe(late.as_secs_f64());
+            }
             Perform::Leading(_) => hub.watchers.changed_all(),
             Perform::LeadingEnded => hub.dispatch.reset(self.partition),
         }
@@ -156,13 +166,17 @@ impl Outside {
     /// worker can take is marked as stuck.
     pub(super) fn hand_out(&self, partition: &mut Partition, work: &Work, grant: Grant, now: Timestamp) {
         match partition.build(work, now) {
-            Some(item) => {
+            Ok(Some(item)) => {
                 if let Some(stuck) = grant.deliver(item) {
                     let request = Request::Partition(Command::MarkStuck(stuck));
                     self.address.send(Event::Asked { request, ticket: None });
                 }
             }
-            None => grant.nothing(),
+            Ok(None) => grant.nothing(),
+            Err(halt) => {
+                grant.nothing();
+                self.address.send(Event::Failed { why: halt.to_string() });
+            }
         }
     }
 
@@ -181,4 +195,13 @@ impl Outside {
         );
         self.metrics.partitions.halted.inc();
     }
+}
+
+fn count_ended(metrics: &HubMetrics, status: Option<StatusName>) {
+    match status {
+        Some(StatusName::Completed) => metrics.completed.inc(),
+        Some(StatusName::Failed) => metrics.failed.inc(),
+        Some(StatusName::Terminated) => metrics.terminated.inc(),
+        Some(StatusName::Pending | StatusName::Running | StatusName::Suspended) | None => return,
+    };
 }

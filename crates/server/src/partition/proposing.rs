@@ -124,8 +124,8 @@ impl Partition {
                 Effect::Acknowledge { to, upto } => {
                     leader.hold(index, Held::Perform(Perform::Acknowledge { to, upto }));
                 }
-                Effect::InstanceChanged { instance } => {
-                    leader.hold(index, Held::Perform(Perform::InstanceChanged(instance)));
+                Effect::InstanceChanged { instance, status } => {
+                    leader.hold(index, Held::Perform(Perform::InstanceChanged(instance, status)));
                 }
                 Effect::WakeAt(at) => leader.wake_at(at),
                 Effect::AwaitTermination { instance, execution } => {

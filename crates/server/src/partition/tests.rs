@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::event::{Action, ActionKind, CompleteOrchestration, ScheduleTask};
-use engine::id::{InstanceId, Lineage, PartitionId};
+use engine::id::{HubId, InstanceId, Lineage, PartitionId};
 use engine::partition::StatusName;
 use engine::partition::command::{
-    Command, CompleteActivity, CompleteOrchestrationTurn, StartOrchestration, TokenEpoch,
+    ActivityKey, Command, CompleteActivity, CompleteOrchestrationTurn, RaiseEvent, StartOrchestration,
+    TokenEpoch,
 };
 use engine::partition::effect::Reply;
 use engine::time::Timestamp;
@@ -16,13 +17,21 @@ use platform::fault::SimDisk;
 use replication::{Group, ReplicaId};
 use storage::{Durability, GroupKey, NodeLog, Tables};
 
+use super::address::{Address, Delivery};
 use super::core::{Partition, Parts};
 use super::machine::Machine;
+use super::mailbox::Mailbox;
 use super::messages::{
     Answer, Event, Outcome, Outputs, Perform, Question, Request, Settled, Ticket, Tuning, Unavailable,
 };
-use crate::dispatch::{Item, Work};
+use super::outside::Outside;
+use crate::dispatch::{
+    self, Claims, Dispatch, Filter, Grant, Item, Measure, Offer, Past, PerKind, TokenKey, Work, Worker,
+    WorkerStream,
+};
+use crate::observe::metrics::Metrics;
 
+const TABLES: &str = "/data/p.redb";
 const KEY: GroupKey = GroupKey { partition: 1 << 32, lineage: 1, replica: 1 };
 
 struct Solo {
@@ -42,8 +51,13 @@ impl Solo {
             NodeLog::open(Arc::clone(&disk), Path::new("/data/log"), storage::log::Options::small())
                 .expect("a log");
         let tables = Arc::new(
-            Tables::open(disk, Path::new("/data/p.redb"), storage::tables::Options::default())
-                .expect("tables"),
+            // Nothing is cached, so that rot is met where it is.
+            Tables::open(
+                disk,
+                Path::new(TABLES),
+                storage::tables::Options { cache_bytes: 0, ..Default::default() },
+            )
+            .expect("tables"),
         );
         let config = replication::Config::new(KEY, vec![ReplicaId(1)]);
         let applied = tables.applied().expect("a position").index;
@@ -108,7 +122,7 @@ impl Solo {
 
     fn complete_turn(&mut self, actions: Vec<Action>) -> Reply {
         let work = Work::Turn { instance: order() };
-        let Some(Item::Turn(turn, epoch)) = self.partition.build(&work, self.now) else {
+        let Ok(Some(Item::Turn(turn, epoch))) = self.partition.build(&work, self.now) else {
             panic!("there is no turn to do")
         };
         self.ask(Command::CompleteOrchestrationTurn(CompleteOrchestrationTurn {
@@ -121,6 +135,32 @@ impl Solo {
             actions,
             ..Default::default()
         }))
+    }
+
+    /// The open activity, as it was offered since this start.
+    fn offered_activity(&self) -> ActivityKey {
+        let offered = self.performed.iter().find_map(|perform| match perform {
+            Perform::OfferActivity { activity, .. } => Some(activity.clone()),
+            _ => None,
+        });
+        offered.expect("the open activity is offered")
+    }
+
+    fn complete_activity(&mut self, key: ActivityKey) {
+        let Ok(Some(Item::Activity(task, epoch))) =
+            self.partition.build(&Work::Activity { key: key.clone() }, self.now)
+        else {
+            panic!("the activity is gone")
+        };
+        let completed = self.ask(Command::CompleteActivity(CompleteActivity {
+            activity: key,
+            epoch: TokenEpoch { lineage: epoch.lineage.0, lease: epoch.lease.0, term: epoch.term },
+            execution: task.execution,
+            task: task.task,
+            result: Some("\"paid\"".to_owned()),
+            failure: None,
+        }));
+        assert_eq!(completed, Reply::Done);
     }
 
     fn status(&mut self) -> Option<StatusName> {
@@ -169,27 +209,94 @@ fn an_orchestration_with_an_activity_completes_across_two_restarts() {
     drop(solo);
 
     let mut solo = Solo::start(&disk);
-    let offered = solo.performed.iter().find_map(|perform| match perform {
-        Perform::OfferActivity { activity, .. } => Some(activity.clone()),
-        _ => None,
-    });
-    let key = offered.expect("the open activity is offered again");
-    let Some(Item::Activity(task, epoch)) =
-        solo.partition.build(&Work::Activity { key: key.clone() }, solo.now)
-    else {
-        panic!("the activity is gone")
-    };
-    let completed = solo.ask(Command::CompleteActivity(CompleteActivity {
-        activity: key,
-        epoch: TokenEpoch { lineage: epoch.lineage.0, lease: epoch.lease.0, term: epoch.term },
-        execution: task.execution,
-        task: task.task,
-        result: Some("\"paid\"".to_owned()),
-        failure: None,
-    }));
-    assert_eq!(completed, Reply::Done);
+    let key = solo.offered_activity();
+    solo.complete_activity(key);
     assert_eq!(solo.complete_turn(vec![done()]), Reply::Done);
     assert_eq!(solo.status(), Some(StatusName::Completed));
+}
+
+#[derive(Debug)]
+struct NoClaims;
+
+impl Claims for NoClaims {
+    fn claim(&self, _: PartitionId, _: Work, grant: Grant) {
+        grant.nothing();
+    }
+
+    fn refill(&self, _: PartitionId) {}
+}
+
+/// A worker's free slot, with the work that may take it.
+fn slot_for(work: &Work) -> (WorkerStream, Grant) {
+    let key = TokenKey { id: 1, secret: [7; 32] };
+    let measure = Measure {
+        clock: Arc::new(platform::real::RealClock::new()),
+        metrics: Metrics::new("test", Duration::ZERO).hub("default"),
+    };
+    let dispatch = Dispatch::new(HubId(1), key, dispatch::Options::default(), Box::new(NoClaims), measure);
+    let slots = PerKind { turns: 1, activities: 1 };
+    let worker = dispatch.connect(Worker { filter: Filter::Everything, slots, past: Past::Inline });
+    let name = "order".to_owned();
+    let offer = Offer { partition: PartitionId(0), work: work.clone(), name, version: String::new() };
+    (worker, dispatch.offer(offer).expect("the worker is free"))
+}
+
+#[test]
+fn a_rotten_row_under_a_turn_halts_the_partition_and_tells_those_who_wait() {
+    let disk = Arc::new(SimDisk::new(7));
+    let mut solo = Solo::start(&disk);
+    solo.start_order();
+    assert_eq!(solo.complete_turn(vec![charge()]), Reply::Done);
+    let key = solo.offered_activity();
+    solo.now = solo.now.plus(Duration::from_secs(2));
+    solo.feed(Event::Woke);
+    drop(solo);
+    let mut solo = Solo::start(&disk);
+    solo.complete_activity(key);
+    let file = disk.contents(Path::new(TABLES)).expect("there are tables");
+    let rot = file.windows(6).enumerate().filter(|(_, bytes)| bytes == b"charge");
+    for (offset, _) in rot {
+        assert!(disk.flip_bit(Path::new(TABLES), offset as u64, 1));
+    }
+    let mut outputs = Outputs::default();
+    let question = Question::Instance { instance: order(), with_values: false };
+    let raised = Command::RaiseEvent(RaiseEvent { instance: "order-1".to_owned(), ..Default::default() });
+    let request = Request::Partition(raised);
+    solo.partition.step(Event::Asked { request, ticket: Some(Ticket(8)) }, solo.now, &mut outputs);
+    solo.partition.step(Event::Questioned { question, ticket: Ticket(9) }, solo.now, &mut outputs);
+    assert!(outputs.settled.is_empty(), "both wait for the disk");
+
+    let work = Work::Turn { instance: order() };
+    let (_worker, grant) = slot_for(&work);
+    let mailbox = Mailbox::default();
+    let outside = outside(&mailbox);
+    outside.hand_out(&mut solo.partition, &work, grant, solo.now);
+    let mut heard = Vec::new();
+    mailbox.receive(&mut heard, None);
+    let Some(Delivery::Event { event, .. }) = heard.pop() else { panic!("it tells itself: {heard:?}") };
+    solo.partition.step(event, solo.now, &mut outputs);
+    let why = outputs.halted.expect("it halts as for any other reason");
+    assert!(why.contains(TABLES), "{why}");
+    assert!(outputs.perform.contains(&Perform::LeadingEnded));
+    assert_eq!(outputs.settled.len(), 2, "{:?}", outputs.settled);
+    outside.halted(&why);
+    assert_eq!(outside.metrics.partitions.halted.get(), 1);
+}
+
+/// The outside of a partition of no hub, reached at `mailbox`.
+fn outside(mailbox: &Mailbox<Delivery>) -> Outside {
+    Outside {
+        partition: PartitionId(0),
+        address: Address::new(mailbox.clone(), 1),
+        hub: None,
+        log: Mailbox::default(),
+        stores: Mailbox::default(),
+        metrics: Arc::new(Metrics::new("test", Duration::ZERO)),
+        riding: Vec::new(),
+        riding_number: 0,
+        written: 0,
+        leading: tokio::sync::watch::channel(false).0,
+    }
 }
 
 #[test]

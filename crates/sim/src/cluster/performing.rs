@@ -6,7 +6,7 @@
 use engine::id::PartitionId;
 use engine::partition::command::{AcknowledgeMessages, Command};
 use server::dispatch::{Ended, Work};
-use server::partition::messages::{Perform, Request};
+use server::partition::messages::{Event, Perform, Request};
 
 use super::World;
 use super::queue::{Asker, HandOut, Happening, Life, MS};
@@ -38,7 +38,7 @@ impl World {
                     resident.out.clear();
                 }
             }
-            Perform::InstanceChanged(_) | Perform::Leading(_) => {}
+            Perform::InstanceChanged(..) | Perform::TimersFired { .. } | Perform::Leading(_) => {}
         }
     }
 
@@ -82,10 +82,13 @@ impl World {
         if resident.out.get(work) != Some(generation) {
             return Ok(());
         }
-        let Some(item) = resident.core.build(work, stamp) else {
-            resident.out.remove(work);
-            self.look_at_disk(life.node);
-            return Ok(());
+        let item = match resident.core.build(work, stamp) {
+            Ok(Some(item)) => item,
+            Ok(None) => {
+                resident.out.remove(work);
+                return Ok(());
+            }
+            Err(halt) => return self.feed(*life, *partition, Event::Failed { why: halt.to_string() }),
         };
         self.queue.push(now + PATIENCE, Happening::Overdue(hand_out.clone()));
         let twice = !self.healed && self.random.chance(40);

@@ -10,7 +10,7 @@ use crate::partition::apply::actions::{self, Outcome};
 use crate::partition::apply::lifecycle::{self, End};
 use crate::partition::apply::{continue_as_new, event, terminate};
 use crate::partition::command::CompleteOrchestrationTurn;
-use crate::partition::effect::{Effect, Refusal, Reply};
+use crate::partition::effect::{Refusal, Reply};
 use crate::partition::state::State;
 use crate::partition::state::history::Addition;
 use crate::partition::state::instances::{AnsweredTurn, Instance};
@@ -34,7 +34,7 @@ pub(super) fn apply(state: &mut State, command: &CompleteOrchestrationTurn) -> L
     let consumed = consume(state, &mut instance, command)?;
     instance.row.answered = Some(answered);
     if was_pending {
-        state.effect(Effect::InstanceChanged { instance: instance.id.clone() });
+        state.changed(&instance);
     }
     let mut addition = consumed;
     let outcome = actions::perform_all(state, &mut instance, &command.actions, &mut addition)?;

@@ -40,7 +40,7 @@ pub(super) fn create(
     }
     state.store(&mut instance)?;
     state.offer_turn(&instance);
-    state.effect(Effect::InstanceChanged { instance: id.clone() });
+    state.changed(&instance);
     Ok(())
 }
 
@@ -115,7 +115,7 @@ pub(super) fn end(state: &mut State, instance: &mut Instance, end: End) -> Loade
     tell_parent(state, instance, ending, output, failure)?;
     leave_open_work(state, instance, recursive);
     state.store(instance)?;
-    state.effect(Effect::InstanceChanged { instance: instance.id.clone() });
+    state.changed(instance);
     Ok(())
 }
 
@@ -200,7 +200,7 @@ pub(super) fn remove(state: &mut State, instance: &Instance, reach: Reach) -> Lo
         sweep.set_children(ChildrenFate::Purged);
     }
     state.leave_to_sweep(instance, sweep);
-    state.effect(Effect::InstanceChanged { instance: instance.id.clone() });
+    state.effect(Effect::InstanceChanged { instance: instance.id.clone(), status: None });
     Ok(())
 }
 

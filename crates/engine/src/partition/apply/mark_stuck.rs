@@ -6,7 +6,7 @@
 use crate::event::{EventKind, FailureDetails, TaskFailed};
 use crate::partition::apply::{event, terminate};
 use crate::partition::command::{ActivityKey, MarkStuck};
-use crate::partition::effect::{Effect, Reply};
+use crate::partition::effect::Reply;
 use crate::partition::state::State;
 use crate::partition::state::inbox::Addressee;
 use crate::partition::state::instances::Instance;
@@ -56,6 +56,6 @@ fn hold(state: &mut State, mut instance: Instance, reason: &str) -> Loaded<Reply
         return Ok(Reply::Unchanged);
     }
     state.store(&mut instance)?;
-    state.effect(Effect::InstanceChanged { instance: instance.id.clone() });
+    state.changed(&instance);
     Ok(Reply::Done)
 }

@@ -7,7 +7,7 @@
 use crate::event::{EventKind, ExecutionResumed, ExecutionSuspended};
 use crate::partition::apply::event;
 use crate::partition::command::{Resume, Suspend};
-use crate::partition::effect::{Effect, Refusal, Reply};
+use crate::partition::effect::{Refusal, Reply};
 use crate::partition::state::State;
 use crate::partition::state::history::Addition;
 use crate::partition::state::instances::Instance;
@@ -43,6 +43,6 @@ fn record(state: &mut State, instance: &mut Instance, kind: EventKind) -> Loaded
     addition.push_hidden(&event(state.at, kind));
     state.append_history(instance, addition)?;
     state.store(instance)?;
-    state.effect(Effect::InstanceChanged { instance: instance.id.clone() });
+    state.changed(instance);
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::event::{EventKind, ExecutionTerminated};
 use crate::partition::apply::event;
 use crate::partition::apply::lifecycle::{self, End};
 use crate::partition::command::{ForceTerminate, Terminate};
-use crate::partition::effect::{Effect, Refusal, Reply};
+use crate::partition::effect::{Refusal, Reply};
 use crate::partition::state::State;
 use crate::partition::state::inbox::Addressee;
 use crate::partition::state::instances::Instance;
@@ -61,7 +61,7 @@ fn ask(state: &mut State, instance: &mut Instance, output: Option<String>, recur
     state.await_termination(instance);
     state.store(instance)?;
     if was_suspended {
-        state.effect(Effect::InstanceChanged { instance: instance.id.clone() });
+        state.changed(instance);
     }
     state.offer_turn(instance);
     Ok(Reply::Done)

@@ -56,6 +56,12 @@ impl<'a> State<'a> {
         self.effects.push(effect);
     }
 
+    /// The status of an instance is another one than before this entry.
+    pub(crate) fn changed(&mut self, instance: &instances::Instance) {
+        let status = Some(instance.status().shown());
+        self.effect(Effect::InstanceChanged { instance: instance.id.clone(), status });
+    }
+
     pub(super) fn send_effect(&mut self, to: PartitionId, upto: u64) {
         self.sends.insert(to, upto);
     }

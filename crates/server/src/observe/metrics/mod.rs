@@ -157,6 +157,11 @@ impl Metrics {
         self.hubs.of(name)
     }
 
+    /// The full name of each metric, in the order of the reference page.
+    pub fn names(&self) -> Vec<&str> {
+        self.described.iter().map(|metric| metric.name.as_str()).collect()
+    }
+
     /// Sets the number of a hub's instances of one status; the node asks its partitions' counts
     /// before each scrape.
     pub fn set_instances(&self, hub: &str, status: &str, count: u64) {
