@@ -31,6 +31,13 @@ pub fn parse(text: &str) -> Option<(i64, i32)> {
     Some((seconds, i32::try_from(nanos.rem_euclid(1_000_000_000)).ok()?))
 }
 
+/// Reads a date, or a date and a time, as UTC; `None` if it is none.
+pub fn parse_civil(text: &str) -> Option<(i64, i32)> {
+    let civil: jiff::civil::DateTime = text.parse().ok()?;
+    let time = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
+    parse(&time.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,6 +48,8 @@ mod tests {
         assert_eq!(parse("2023-11-14T23:13:20.5+01:00"), Some((1_700_000_000, 500_000_000)));
         assert_eq!(parse("1969-12-31T23:59:59.25Z"), Some((-1, 250_000_000)));
         assert_eq!(parse("yesterday"), None);
+        assert_eq!(parse_civil("2023-11-14"), Some((1_699_920_000, 0)));
+        assert_eq!(parse_civil("2023-11-14T22:13:20.5"), Some((1_700_000_000, 500_000_000)));
         assert!(format(i64::MAX, 0).starts_with("9999-"));
     }
 }

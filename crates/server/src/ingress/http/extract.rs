@@ -66,7 +66,8 @@ impl<S: Send + Sync> FromRequestParts<S> for NamePath {
     }
 }
 
-async fn path_values<S: Send + Sync>(
+/// The values in a path, by name.
+pub(super) async fn path_values<S: Send + Sync>(
     parts: &mut Parts,
     state: &S,
 ) -> Result<BTreeMap<String, String>, Problem> {
@@ -128,7 +129,8 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJ
     }
 }
 
-async fn read<S: Send + Sync>(request: Request<Body>, state: &S) -> Result<Bytes, Problem> {
+/// A body within its bounds of size and time.
+pub(super) async fn read<S: Send + Sync>(request: Request<Body>, state: &S) -> Result<Bytes, Problem> {
     let read = tokio::time::timeout(BODY_WAIT, Bytes::from_request(request, state)).await;
     let late = || Problem::new(&codes::BODY_INVALID, "the body did not arrive within 30 seconds");
     read.map_err(|_| late())?.map_err(|rejection: BytesRejection| {
@@ -140,7 +142,8 @@ async fn read<S: Send + Sync>(request: Request<Body>, state: &S) -> Result<Bytes
     })
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// Whether a body is said to be JSON.
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let essence = kind.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))

@@ -1,8 +1,8 @@
-//! HTTP: the API under `/api/v1`, `/metrics`, `/healthz` and `/readyz`.
+//! HTTP: the API under `/api/v1`, that of Durable Functions, `/metrics`, `/healthz` and `/readyz`.
 //!
 //! A request passes `guard` (hosts, headers, counting), is parsed in `extract`, handled in `routes`
-//! and answered with a shape of `model` or a `problem`. `backend` is what is needed of a node,
-//! `openapi` describes it all.
+//! and answered with a shape of `model` or a `problem`. `functions` serves the paths of Durable
+//! Functions. `backend` is what is needed of a node, `openapi` describes our own API.
 //!
 //! Not here: deciding anything. A handler turns a request into a command or a query, and an answer
 //! into JSON.
@@ -10,6 +10,7 @@
 mod backend;
 mod cursor;
 mod extract;
+mod functions;
 mod guard;
 mod model;
 mod node;
@@ -70,7 +71,7 @@ impl fmt::Debug for App {
 /// Everything that is served over HTTP.
 pub fn router(backend: Arc<dyn Backend>, metrics: Arc<Metrics>, settings: &config::Http) -> Router {
     let app = App { backend, metrics, http: Arc::new(settings.clone()) };
-    let table = routes::table().into_iter();
+    let table = routes::table().into_iter().chain(functions::table());
     table
         .fold(Router::new(), |router, (path, methods): (&str, MethodRouter<App>)| router.route(path, methods))
         .fallback(|| async { Problem::new(&codes::ROUTE_NOT_FOUND, "nothing is at this path") })

@@ -32,7 +32,7 @@ use super::routes::{actions, hubs, instances, node};
 struct Api;
 
 /// Every operation may answer with a problem.
-struct Errors;
+pub(super) struct Errors;
 
 impl Modify for Errors {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {

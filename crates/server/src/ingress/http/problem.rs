@@ -17,12 +17,19 @@ use crate::observe::codes::{self, Code};
 pub struct Problem {
     code: &'static Code,
     detail: String,
+    /// Where an API of others answers this code with a status of its own.
+    status: Option<StatusCode>,
 }
 
 impl Problem {
     /// A problem of a code; `detail` says what this case is, values included.
     pub fn new(code: &'static Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into() }
+        Self { code, detail: detail.into(), status: None }
+    }
+
+    /// The same problem with a status that the code does not have elsewhere.
+    pub(super) fn answered_with(self, status: StatusCode) -> Self {
+        Self { status: Some(status), ..self }
     }
 
     /// The code.
@@ -30,9 +37,9 @@ impl Problem {
         self.code
     }
 
-    /// The HTTP status that goes with the code.
+    /// The HTTP status: the one that goes with the code, unless it was given another.
     pub fn status(&self) -> StatusCode {
-        status(self.code)
+        self.status.unwrap_or_else(|| status(self.code))
     }
 
     fn body(&self) -> ProblemBody {
@@ -105,6 +112,8 @@ const STATUSES: &[(&Code, StatusCode)] = &[
     (&codes::CURSOR_INVALID, StatusCode::BAD_REQUEST),
     (&codes::UNSUPPORTED, StatusCode::NOT_IMPLEMENTED),
     (&codes::IDEMPOTENCY_KEY_INVALID, StatusCode::BAD_REQUEST),
+    (&codes::INSTANCE_FINISHED, StatusCode::GONE),
+    (&codes::INSTANCE_NOT_FAILED, StatusCode::PRECONDITION_FAILED),
     (&codes::STALE_WORK_ITEM, StatusCode::CONFLICT),
     (&codes::UNAVAILABLE, StatusCode::SERVICE_UNAVAILABLE),
     (&codes::OUTCOME_UNKNOWN, StatusCode::GATEWAY_TIMEOUT),

@@ -19,16 +19,53 @@ use super::*;
 use crate::config;
 
 /// A made-up node: one hub `orders` and the instances it is given.
-struct Fake {
+pub(super) struct Fake {
     ready: bool,
-    reply: Reply,
+    /// The reply to every command; `None`: what the instance it is about suggests.
+    reply: Option<Reply>,
     instances: BTreeMap<String, Instance>,
+    history: Vec<HistoryEvent>,
     asked: Mutex<Vec<Command>>,
 }
 
 impl Default for Fake {
     fn default() -> Self {
-        Self { ready: true, reply: Reply::Done, instances: BTreeMap::new(), asked: Mutex::default() }
+        let (instances, history) = (BTreeMap::new(), (1..=5).map(event).collect());
+        Self { ready: true, reply: Some(Reply::Done), instances, history, asked: Mutex::default() }
+    }
+}
+
+fn event(number: u64) -> HistoryEvent {
+    HistoryEvent {
+        number,
+        at: "2026-01-01T00:00:01.500000Z".to_owned(),
+        kind: "TaskCompleted",
+        task: None,
+        name: None,
+        value: None,
+        failure: None,
+        fire_at: None,
+        instance: None,
+    }
+}
+
+impl Fake {
+    /// A node whose replies follow from its instances.
+    pub(super) fn natural(instances: BTreeMap<String, Instance>, history: Vec<HistoryEvent>) -> Self {
+        Self { reply: None, instances, history, ..Self::default() }
+    }
+}
+
+/// What a partition would say that has this instance.
+fn natural_reply(instance: Option<&Instance>, id: InstanceId, command: &Command) -> Reply {
+    let by = LogId { term: 1, index: 7 };
+    match (command, instance.map(|instance| instance.status.is_final())) {
+        (Command::StartOrchestration(_), Some(false)) => Reply::Refused(Refusal::InstanceExists),
+        (Command::StartOrchestration(_), None | Some(true)) => Reply::Started { instance: id, by },
+        (Command::Purge(_), finished) => Reply::Purged { count: u32::from(finished == Some(true)) },
+        (_, None) => Reply::Refused(Refusal::InstanceNotFound),
+        (_, Some(true)) => Reply::Unchanged,
+        (_, Some(false)) => Reply::Done,
     }
 }
 
@@ -45,7 +82,7 @@ fn hub(name: &str, state: HubState) -> Hub {
     }
 }
 
-fn instance(id: &str, status: Status) -> Instance {
+pub(super) fn instance(id: &str, status: Status) -> Instance {
     Instance {
         id: id.to_owned(),
         name: "Order".to_owned(),
@@ -120,9 +157,11 @@ impl Backend for Fake {
         answer(())
     }
 
-    fn ask(&self, _hub: String, _id: InstanceId, command: Command) -> Answer<'_, Reply> {
+    fn ask(&self, _hub: String, id: InstanceId, command: Command) -> Answer<'_, Reply> {
+        let known = self.instances.get(id.as_str());
+        let reply = self.reply.clone().unwrap_or_else(|| natural_reply(known, id, &command));
         self.asked.lock().expect("no test panics with the lock").push(command);
-        answer(self.reply.clone())
+        answer(reply)
     }
 
     fn instance(&self, _hub: String, id: InstanceId) -> Answer<'_, Option<Instance>> {
@@ -143,6 +182,8 @@ impl Backend for Fake {
         let after = after.unwrap_or_default();
         let matching =
             self.instances.values().filter(|found| found.id > after && found.id.starts_with(&filter.prefix));
+        let matching =
+            matching.filter(|found| filter.statuses.is_empty() || filter.statuses.contains(&found.status));
         let mut instances: Vec<Instance> = matching.take(limit + 1).cloned().collect();
         let next = (instances.len() > limit).then(|| instances[limit - 1].id.clone());
         instances.truncate(limit);
@@ -156,33 +197,22 @@ impl Backend for Fake {
         after: Option<String>,
         limit: usize,
     ) -> Answer<'_, Option<History>> {
-        let after: u64 = after.and_then(|after| after.parse().ok()).unwrap_or(0);
-        let last = 5.min(after + u64::try_from(limit).unwrap_or(5));
-        let event = |number| HistoryEvent {
-            number,
-            at: String::new(),
-            kind: "TaskCompleted",
-            task: None,
-            name: None,
-            value: None,
-            failure: None,
-            fire_at: None,
-            instance: None,
-        };
+        let after: usize = after.and_then(|after| after.parse().ok()).unwrap_or(0);
+        let last = self.history.len().min(after + limit);
         let page = self.instances.contains_key(id.as_str()).then(|| History {
             schema: SCHEMA,
             execution: "e1".to_owned(),
-            events: (after + 1..=last).map(event).collect(),
-            next: (last < 5).then(|| last.to_string()),
+            events: self.history[after..last].to_vec(),
+            next: (last < self.history.len()).then(|| last.to_string()),
         });
         answer(page)
     }
 }
 
-struct Reached {
-    status: StatusCode,
-    headers: HeaderMap,
-    text: String,
+pub(super) struct Reached {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) text: String,
 }
 
 impl Reached {
@@ -190,19 +220,19 @@ impl Reached {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
-    fn code(&self) -> Option<String> {
+    pub(super) fn code(&self) -> Option<String> {
         let body: Value = serde_json::from_str(&self.text).ok()?;
         body["code"].as_str().map(str::to_owned)
     }
 }
 
-struct Api {
+pub(super) struct Api {
     node: Arc<Fake>,
     metrics: Arc<Metrics>,
 }
 
 impl Api {
-    fn new(fake: Fake) -> Self {
+    pub(super) fn new(fake: Fake) -> Self {
         Self { node: Arc::new(fake), metrics: Arc::new(Metrics::new("0.1.0", Duration::ZERO)) }
     }
 
@@ -212,7 +242,7 @@ impl Api {
         Self::new(Fake { instances, ..Fake::default() })
     }
 
-    async fn send(&self, request: Request<Body>) -> Reached {
+    pub(super) async fn send(&self, request: Request<Body>) -> Reached {
         let settings = config::Http {
             listen: Vec::new(),
             body_bytes_max: 2 << 20,
@@ -236,16 +266,16 @@ impl Api {
         self.send(request.body(Body::from(body.to_string())).expect("a request")).await
     }
 
-    async fn plain(&self, method: &str, path: &str) -> Reached {
+    pub(super) async fn plain(&self, method: &str, path: &str) -> Reached {
         self.send(request(method, path).body(Body::empty()).expect("a request")).await
     }
 
-    fn asked(&self) -> Vec<Command> {
+    pub(super) fn asked(&self) -> Vec<Command> {
         self.node.asked.lock().expect("no test panics with the lock").clone()
     }
 }
 
-fn request(method: &str, path: &str) -> http::request::Builder {
+pub(super) fn request(method: &str, path: &str) -> http::request::Builder {
     Request::builder().method(method).uri(path).header("host", "localhost:4002")
 }
 
@@ -282,7 +312,7 @@ async fn the_description_and_the_routes_agree() {
 async fn a_start_is_one_command_with_the_input_as_it_was_sent() {
     let by = LogId { term: 1, index: 7 };
     let id = InstanceId::parse("注文/1").expect("an id");
-    let api = Api::new(Fake { reply: Reply::Started { instance: id, by }, ..Fake::default() });
+    let api = Api::new(Fake { reply: Some(Reply::Started { instance: id, by }), ..Fake::default() });
     let body = r#"{"name": "Order", "id": "注文/1", "input": {"b": 1.50, "a": 2}, "start_at": "2026-11-21T12:00:00Z"}"#;
     let request = request("POST", "/api/v1/hubs/orders/instances").header("content-type", "application/json");
     let reached = api.send(request.body(Body::from(body)).expect("a request")).await;
@@ -298,7 +328,7 @@ async fn a_start_is_one_command_with_the_input_as_it_was_sent() {
 
 #[tokio::test]
 async fn a_repeat_with_the_same_key_asks_for_the_same_instance() {
-    let api = Api::new(Fake { reply: Reply::Unchanged, ..Fake::default() });
+    let api = Api::new(Fake { reply: Some(Reply::Unchanged), ..Fake::default() });
     for _ in 0..2 {
         let request = request("POST", "/api/v1/hubs/orders/instances")
             .header("content-type", "application/json")
@@ -337,7 +367,7 @@ async fn every_refusal_is_a_problem_with_code_and_next_step() {
 
 impl Api {
     fn default_with_refusal(refusal: Refusal) -> Self {
-        Self::new(Fake { reply: Reply::Refused(refusal), ..Fake::default() })
+        Self::new(Fake { reply: Some(Reply::Refused(refusal)), ..Fake::default() })
     }
 }
 
@@ -453,7 +483,7 @@ async fn removing_a_hub_for_good_needs_its_name_again() {
 #[tokio::test]
 async fn what_is_not_purged_is_told_apart() {
     let instances = BTreeMap::from([("open".to_owned(), instance("open", Status::Running))]);
-    let api = Api::new(Fake { reply: Reply::Purged { count: 0 }, instances, ..Fake::default() });
+    let api = Api::new(Fake { reply: Some(Reply::Purged { count: 0 }), instances, ..Fake::default() });
     let code =
         async |id: &str| api.plain("DELETE", &format!("/api/v1/hubs/orders/instances/{id}")).await.code();
     assert_eq!(code("open").await.as_deref(), Some("OL-2013"));

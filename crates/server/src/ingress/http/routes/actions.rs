@@ -155,7 +155,7 @@ async fn done(app: &App, path: InstancePath, command: Command) -> Result<JsonBod
 }
 
 /// A refusal of the partition as a problem.
-pub(super) fn refused(refusal: Refusal, id: &InstanceId) -> Problem {
+pub(in super::super) fn refused(refusal: Refusal, id: &InstanceId) -> Problem {
     let id = id.as_str();
     match refusal {
         Refusal::InstanceNotFound => {

@@ -86,7 +86,7 @@ fn start_command(
 }
 
 /// The wire's `OrchestrationStatus`.
-fn wire_number(status: Status) -> i32 {
+pub(in super::super) fn wire_number(status: Status) -> i32 {
     match status {
         Status::Running => 0,
         Status::Completed => 1,
@@ -97,7 +97,8 @@ fn wire_number(status: Status) -> i32 {
     }
 }
 
-fn percent_encoded(text: &str) -> String {
+/// A text as one segment of a path, or a value of a query.
+pub(in super::super) fn percent_encoded(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
     text.bytes()
         .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
@@ -253,7 +254,8 @@ pub(in super::super) async fn history(
     Ok(JsonBody(page))
 }
 
-fn not_found(id: &InstanceId) -> Problem {
+/// There is no such instance.
+pub(in super::super) fn not_found(id: &InstanceId) -> Problem {
     Problem::new(
         &codes::INSTANCE_NOT_FOUND,
         format!("there is no instance {:?} in this task hub", id.as_str()),
