@@ -8,9 +8,16 @@ use anyhow::Result;
 use crate::process::cargo;
 use crate::tidy;
 
-/// Formats and regenerates.
-pub(crate) fn run() -> Result<()> {
+/// Formats and regenerates what the tests of `crates` compare with, or of all crates if none is named.
+pub(crate) fn run(crates: &[String]) -> Result<()> {
     cargo(&["fmt", "--all"]).succeed()?;
-    cargo(&["test", "--workspace", "--quiet"]).env("UPDATE", "1").succeed()?;
+    let mut chosen = Vec::new();
+    for name in crates {
+        chosen.extend(["--package", name]);
+    }
+    if chosen.is_empty() {
+        chosen.push("--workspace");
+    }
+    cargo(&["test", "--quiet"]).args(&chosen).env("UPDATE", "1").succeed()?;
     tidy::lower_ratchet()
 }

@@ -17,7 +17,8 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask <chore>
   test [SECTION...]   everything CI runs, or only the sections named (test --list names them)
-  fix                 format, and write again whatever is generated (references, expected outputs, ratchet)
+  fix [CRATE...]      format, and write again whatever is generated (references, expected outputs, ratchet),
+                      by the tests of all crates or only of those named
   tidy                the rules about the sources
   sim [ARGS...]       the simulation, built for release: sim --help says what it takes
   bench [ARGS...]     the benchmarks, with their asserted counts";
@@ -28,7 +29,7 @@ fn main() -> ExitCode {
     let rest: Vec<String> = arguments.collect();
     let outcome = match chore.as_str() {
         "test" => test::run(&rest),
-        "fix" => fix::run(),
+        "fix" => fix::run(&rest),
         "tidy" => tidy::run(),
         "sim" => {
             process::cargo(&["run", "--quiet", "--release", "--package", "sim", "--"]).args(&rest).succeed()
