@@ -128,6 +128,11 @@ super::codes! { REQUEST_CODES
         "Nothing was changed."
         "Compare the call with the SDK's documentation; a published SDK that meets this is a defect to report."
     }
+    Error ORIGIN_NOT_ALLOWED "OL-2033" "the request comes from another web page" {
+        "The request carries an `Origin` that is not this node itself: a browser sent it on behalf of a web page."
+        "Nothing was changed. The check keeps web pages from acting on a node that only this machine can reach."
+        "Call the API from a program, or from a page that this node serves."
+    }
     Error INSTANCE_FINISHED "OL-2040" "the instance has finished" {
         "The call acts on an instance that goes on, and this one has completed, failed or been terminated."
         "Nothing was changed."
@@ -137,10 +142,5 @@ super::codes! { REQUEST_CODES
         "Only a failed instance can be rewound."
         "Nothing was changed."
         "Look at its status (`outlast instance show ID`)."
-    }
-    Error ORIGIN_NOT_ALLOWED "OL-2033" "the request comes from another web page" {
-        "The request carries an `Origin` that is not this node itself: a browser sent it on behalf of a web page."
-        "Nothing was changed. The check keeps web pages from acting on a node that only this machine can reach."
-        "Call the API from a program, or from a page that this node serves."
     }
 }
