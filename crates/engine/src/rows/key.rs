@@ -2,83 +2,165 @@
 //!
 //! Not here: which rooms there are; each machine numbers its own.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use bytes::Bytes;
 
 use crate::time::Timestamp;
 
+/// Nearly all keys are no longer than this and are kept in place: every command makes and compares
+/// dozens of them, and neither may cost an allocation or a look elsewhere in memory.
+const SHORT_BYTES_MAX: usize = 38;
+
 /// The name of a row: ordered bytes, of which the first names the room.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(Bytes);
+#[derive(Clone)]
+pub struct Key(Form);
+
+#[derive(Clone)]
+enum Form {
+    Short(Short),
+    Long(Bytes),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Short {
+    len: u8,
+    bytes: [u8; SHORT_BYTES_MAX],
+}
+
+impl Short {
+    const EMPTY: Self = Self { len: 0, bytes: [0; SHORT_BYTES_MAX] };
+
+    fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
+    /// These bytes with more behind them, if there is room.
+    fn and(mut self, more: &[u8]) -> Option<Self> {
+        let from = usize::from(self.len);
+        self.bytes.get_mut(from..from + more.len())?.copy_from_slice(more);
+        self.len += u8::try_from(more.len()).ok()?;
+        Some(self)
+    }
+}
 
 impl Key {
     /// A key as it was stored.
     pub fn from_bytes(bytes: Bytes) -> Self {
-        Self(bytes)
+        Self(match Short::EMPTY.and(&bytes) {
+            Some(short) => Form::Short(short),
+            None => Form::Long(bytes),
+        })
     }
 
     /// The bytes to store it under.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        match &self.0 {
+            Form::Short(short) => short.as_bytes(),
+            Form::Long(bytes) => bytes,
+        }
     }
 
-    /// The bytes to store it under, without a copy.
+    /// The bytes to store it under, to keep.
     pub fn into_bytes(self) -> Bytes {
-        self.0
+        match self.0 {
+            Form::Short(short) => Bytes::copy_from_slice(short.as_bytes()),
+            Form::Long(bytes) => bytes,
+        }
     }
 
     /// The first key after this one.
     #[must_use]
     pub fn next(&self) -> Self {
-        let mut bytes = Vec::with_capacity(self.0.len() + 1);
-        bytes.extend_from_slice(&self.0);
-        bytes.push(0);
-        Self(Bytes::from(bytes))
+        KeyBuilder::of(self.as_bytes()).byte(0).key()
     }
 
     /// The room's tag; 0 for the empty key, which no row has.
     pub(crate) fn room(&self) -> u8 {
-        self.0.first().copied().unwrap_or(0)
+        self.as_bytes().first().copied().unwrap_or(0)
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Key {}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
     }
 }
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.escape_ascii())
+        write!(f, "{}", self.as_bytes().escape_ascii())
     }
 }
 
 /// Builds keys part by part; numbers are stored so that bytes order as the numbers do.
 #[derive(Debug, Clone)]
-pub(crate) struct KeyBuilder(Vec<u8>);
+pub(crate) struct KeyBuilder(Parts);
+
+#[derive(Debug, Clone)]
+enum Parts {
+    Short(Short),
+    Long(Vec<u8>),
+}
 
 impl KeyBuilder {
     pub(crate) fn room(tag: u8) -> Self {
-        let mut bytes = Vec::with_capacity(48);
-        bytes.push(tag);
-        Self(bytes)
+        Self::of(&[tag])
     }
 
-    pub(crate) fn number(mut self, number: u64) -> Self {
-        self.0.extend_from_slice(&number.to_be_bytes());
-        self
+    fn of(bytes: &[u8]) -> Self {
+        Self(Parts::Short(Short::EMPTY)).and(bytes)
     }
 
-    pub(crate) fn small(mut self, number: u32) -> Self {
-        self.0.extend_from_slice(&number.to_be_bytes());
-        self
+    fn and(self, more: &[u8]) -> Self {
+        let mut bytes = match self.0 {
+            Parts::Short(short) => match short.and(more) {
+                Some(short) => return Self(Parts::Short(short)),
+                None => short.as_bytes().to_vec(),
+            },
+            Parts::Long(bytes) => bytes,
+        };
+        bytes.extend_from_slice(more);
+        Self(Parts::Long(bytes))
     }
 
-    pub(crate) fn byte(mut self, byte: u8) -> Self {
-        self.0.push(byte);
-        self
+    pub(crate) fn number(self, number: u64) -> Self {
+        self.and(&number.to_be_bytes())
+    }
+
+    pub(crate) fn small(self, number: u32) -> Self {
+        self.and(&number.to_be_bytes())
+    }
+
+    pub(crate) fn byte(self, byte: u8) -> Self {
+        self.and(&[byte])
     }
 
     /// A text that is the key's last part.
-    pub(crate) fn text(mut self, text: &str) -> Self {
-        self.0.extend_from_slice(text.as_bytes());
-        self
+    pub(crate) fn text(self, text: &str) -> Self {
+        self.and(text.as_bytes())
     }
 
     /// A text with parts after it: length first, so that no text runs into its neighbour.
@@ -93,18 +175,22 @@ impl KeyBuilder {
     }
 
     pub(crate) fn key(self) -> Key {
-        Key(Bytes::from(self.0))
+        Key(match self.0 {
+            Parts::Short(short) => Form::Short(short),
+            Parts::Long(bytes) => Form::Long(Bytes::from(bytes)),
+        })
     }
 
     /// The first key after all that begin with what was built so far.
-    pub(crate) fn end(mut self) -> Key {
-        while let Some(last) = self.0.pop() {
+    pub(crate) fn end(self) -> Key {
+        let mut bytes = self.key().as_bytes().to_vec();
+        while let Some(last) = bytes.pop() {
             if last < u8::MAX {
-                self.0.push(last + 1);
-                return Key(Bytes::from(self.0));
+                bytes.push(last + 1);
+                return Key::from_bytes(Bytes::from(bytes));
             }
         }
-        Key(Bytes::from_static(&[u8::MAX; 64]))
+        Key::from_bytes(Bytes::from_static(&[u8::MAX; 64]))
     }
 }
 
@@ -152,6 +238,17 @@ mod tests {
         assert!(at(-5, 0) < at(0, 0) && at(0, 0) < at(0, 1) && at(0, 999_999_999) < at(1, 0));
         let number = |n| KeyBuilder::room(9).number(n).key();
         assert!(number(255) < number(256));
+    }
+
+    #[test]
+    fn a_key_is_the_same_and_orders_the_same_whether_it_is_kept_in_place_or_not() {
+        let of = |length: usize| KeyBuilder::room(9).text(&"k".repeat(length)).key();
+        for length in SHORT_BYTES_MAX - 3..SHORT_BYTES_MAX + 3 {
+            let key = of(length);
+            assert_eq!(key.as_bytes().len(), length + 1);
+            assert_eq!(Key::from_bytes(key.clone().into_bytes()), key);
+            assert!(key < key.next() && key.next() <= of(length + 1));
+        }
     }
 
     #[test]

@@ -112,13 +112,10 @@ impl<'a> Transaction<'a> {
         let mut moved = 0_u64;
         let mut changes = Vec::with_capacity(self.changes.len() + 1);
         for (key, value) in self.changes {
-            let same = match self.rows.cell(&key) {
-                Some(old) => old == value.as_ref(),
-                None => value.is_none(),
-            };
-            if !same {
+            let (old, old_digest) = self.rows.cell_with_digest(&key);
+            if old != value.as_ref() {
                 let digest = value.as_ref().map_or(0, |value| row_digest(&key, value));
-                moved = moved.wrapping_sub(self.rows.digest(&key)).wrapping_add(digest);
+                moved = moved.wrapping_sub(old_digest).wrapping_add(digest);
                 changes.push((key, value, digest));
             }
         }

@@ -139,9 +139,7 @@ impl WorkingSet {
             if self.bytes <= goal {
                 break;
             }
-            if let Some(cell) = self.cells.remove(&key) {
-                self.bytes -= cell.bytes(key.as_bytes().len());
-            }
+            self.forget(&key);
         }
         self.covered.clear();
     }
@@ -186,14 +184,11 @@ impl WorkingSet {
         known
     }
 
-    /// The digest of the row as it stands; 0 where there is none.
-    pub(super) fn digest(&self, key: &Key) -> u64 {
-        let Some(cell) = self.cells.get(key) else { return 0 };
-        match (&cell.value, cell.digest) {
-            (None, _) => 0,
-            (Some(_), Some(digest)) => digest,
-            (Some(value), None) => row_digest(key, value),
-        }
+    /// The row as it stands and its digest: `None` and 0 where there is none, as far as is known.
+    pub(super) fn cell_with_digest(&self, key: &Key) -> (Option<&Bytes>, u64) {
+        let Some(cell) = self.cells.get(key) else { return (None, 0) };
+        let Some(value) = &cell.value else { return (None, 0) };
+        (Some(value), cell.digest.unwrap_or_else(|| row_digest(key, value)))
     }
 
     /// Makes one entry's changes the state.
@@ -202,8 +197,21 @@ impl WorkingSet {
         self.covered.clear();
         self.written = Vec::with_capacity(changes.len());
         for (key, value, digest) in changes {
-            self.written.push((key.clone(), value.clone()));
-            self.put(key, Cell { value, digest: Some(digest), used: self.clock });
+            match value {
+                Some(_) => {
+                    let cell = Cell { value: value.clone(), digest: Some(digest), used: self.clock };
+                    self.put(key.clone(), cell);
+                }
+                // Hardly anybody asks for a row that was removed; who does loads it again.
+                None => self.forget(&key),
+            }
+            self.written.push((key, value));
+        }
+    }
+
+    fn forget(&mut self, key: &Key) {
+        if let Some(cell) = self.cells.remove(key) {
+            self.bytes -= cell.bytes(key.as_bytes().len());
         }
     }
 
