@@ -16,14 +16,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
+use crate::ingress::accept::accept;
+
 /// Connections at once; more wait in the system's queue.
 const CONNECTIONS_MAX: usize = 1_024;
 /// How long a request's head may take, and a connection may be idle.
 const HEAD_WAIT: Duration = Duration::from_secs(30);
 /// Bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 16 << 10;
-/// How long accepting pauses when the system has no descriptors or memory for a connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `stop`, then until every request in flight is answered. The caller bounds the
 /// second part with its drain timeout.
@@ -47,35 +47,12 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
     while connections.join_next().await.is_some() {}
 }
 
-async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
-    let permit = Arc::clone(permits).acquire_owned().await.expect("nobody closes the semaphore");
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return (stream, permit),
-            Err(error) if is_of_one_connection(&error) => {}
-            Err(error) => {
-                let code = crate::observe::codes::ACCEPT_FAILED.id;
-                tracing::warn!(code, %error, "cannot accept connections for now");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-}
-
-/// Whether only the connection being accepted is broken.
-fn is_of_one_connection(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
-}
-
 async fn connection(
     stream: TcpStream,
     _permit: OwnedSemaphorePermit,
     router: Router,
     mut closed: watch::Receiver<bool>,
 ) {
-    // Small answers must not wait for a second packet; failing to say so costs time only.
-    let _unset = stream.set_nodelay(true);
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_WAIT).max_buf_size(HEAD_BYTES_MAX);
     let served = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
