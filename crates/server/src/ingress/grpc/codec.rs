@@ -1,4 +1,4 @@
-//! Codecs: protobuf messages with small buffers, and bytes that are messages already.
+//! The codec of streams: bytes that are messages already.
 //!
 //! Work items and history come out of storage in the form in which they are sent; the encoder of
 //! [`Spliced`] only copies them behind the frame's header.
@@ -18,31 +18,6 @@ const YIELD_BYTES: usize = 32 << 10;
 
 fn settings() -> BufferSettings {
     BufferSettings::new(BUFFER_BYTES, YIELD_BYTES)
-}
-
-/// Protobuf in, protobuf out.
-#[derive(Debug)]
-pub(super) struct Lean<T, U>(PhantomData<(T, U)>);
-
-impl<T, U> Default for Lean<T, U> {
-    fn default() -> Self {
-        Self(PhantomData)
-    }
-}
-
-impl<T: Message + 'static, U: Message + Default + 'static> Codec for Lean<T, U> {
-    type Encode = T;
-    type Decode = U;
-    type Encoder = <ProstCodec<T, U> as Codec>::Encoder;
-    type Decoder = <ProstCodec<T, U> as Codec>::Decoder;
-
-    fn encoder(&mut self) -> Self::Encoder {
-        ProstCodec::<T, U>::raw_encoder(settings())
-    }
-
-    fn decoder(&mut self) -> Self::Decoder {
-        ProstCodec::<T, U>::raw_decoder(settings())
-    }
 }
 
 /// Protobuf in, encoded messages out.

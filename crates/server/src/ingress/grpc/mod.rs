@@ -1,8 +1,8 @@
 //! gRPC: the Durable Task SDKs' own protocol, as they speak it.
 //!
-//! - `server`: listeners, limits, health and reflection
+//! - `server`: listeners, health and reflection; `connection`: one connection, its limits and calls
 //! - `service`: one call, from path to handler; [`rpc`](self) names every call and what it needs
-//! - `codec`: messages that are copied as they are stored
+//! - `unary`: one message in, one out; `codec`: messages that are copied as they are stored
 //! - `call`: what a handler knows of its call; `status`: what a caller is told
 //! - `instances`, `query`, `history`, `hubs`: clients · `workers`: workers
 //! - `check`: what may come in; `convert`: between the wire's types and the engine's
@@ -12,6 +12,7 @@
 mod call;
 mod check;
 mod codec;
+mod connection;
 mod convert;
 mod cursor;
 mod deadline;
@@ -23,6 +24,7 @@ mod rpc;
 mod server;
 mod service;
 mod status;
+mod unary;
 mod workers;
 
 #[cfg(test)]

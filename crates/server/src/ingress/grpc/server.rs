@@ -1,4 +1,4 @@
-//! The gRPC listeners: their limits, their end, and the services beside the task hub's.
+//! The gRPC listeners: what their calls share, their end, and the services beside the task hub's.
 //!
 //! A stop has two steps, because a worker that has just been handed something must be able to
 //! answer: in `Draining` streams end and no work goes out, but calls are answered; in `Stopped`
@@ -12,10 +12,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tonic::Status;
 use tonic::service::{Routes, RoutesBuilder};
-use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic_health::server::HealthReporter;
 
+use super::connection;
 use super::rpc::Handled;
 use super::service::TaskHubService;
 use super::workers::parts::Parts;
@@ -23,19 +22,6 @@ use crate::node::Node;
 
 /// The service's name, for health checks.
 const SERVICE: &str = "TaskHubSidecarService";
-/// Bytes of all headers of a call: ids and tokens travel in messages.
-const HEADER_BYTES_MAX: u32 = 16 << 10;
-/// Calls on one connection at once: mostly waits, which cost little.
-const STREAMS_MAX: u32 = 16_384;
-/// Calls that a client may give up before we have looked at them. The JavaScript SDK walks away
-/// from its waits; hyper's own default of 20 takes that for an attack.
-const RESETS_PENDING_MAX: usize = 4_096;
-/// How long a connection may leave a keepalive unanswered.
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
-/// Flow control: one whole large message of each call, a few on each connection.
-const STREAM_WINDOW_BYTES: u32 = 1 << 20;
-const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
-
 /// What may be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
@@ -61,9 +47,6 @@ pub enum Phase {
 /// Why the listeners ended.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The transport failed.
-    #[error("serve gRPC: {0}")]
-    Transport(#[from] tonic::transport::Error),
     /// The reflection service could not be built: a defect of the build.
     #[error("describe the gRPC services: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -113,22 +96,8 @@ pub async fn serve(
     let handled = Handled::new(&node.metrics().requests);
     let shared = Arc::new(Shared { node, options, phase, handled, parts: Parts::default() });
     let service = TaskHubService { shared: Arc::clone(&shared), others: others.routes().prepare() };
-    let drained = report_draining(&shared, &reporter);
-    let served = Server::builder()
-        .http2_keepalive_interval(Some(options.keepalive))
-        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .http2_max_header_list_size(HEADER_BYTES_MAX)
-        .http2_max_pending_accept_reset_streams(Some(RESETS_PENDING_MAX))
-        .max_concurrent_streams(STREAMS_MAX)
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .serve_with_incoming_shutdown(
-            service,
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            shared.reached(Phase::Stopped),
-        );
-    let (served, ()) = tokio::join!(served, drained);
-    Ok(served?)
+    tokio::join!(connection::serve(listener, service), report_draining(&shared, &reporter));
+    Ok(())
 }
 
 async fn report_draining(shared: &Shared, reporter: &HealthReporter) {

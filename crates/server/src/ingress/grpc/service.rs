@@ -1,28 +1,29 @@
 //! One call, from its path to its handler and back.
 //!
 //! This takes the place of a generated service, for two reasons: work items and history are written
-//! as stored, and a call costs one allocation for its future instead of three.
+//! as stored, and a call costs one allocation for its future and none for its bodies.
 
 use std::convert::Infallible;
 use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::Request as HttpRequest;
+use hyper::body::Incoming;
 use prost::Message;
 use tokio_stream::Stream;
 use tonic::body::Body;
-use tonic::codegen::Service;
 use tonic::metadata::MetadataMap;
-use tonic::server::{Grpc, ServerStreamingService, UnaryService};
+use tonic::server::{Grpc, ServerStreamingService};
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 use super::call::Call;
-use super::codec::{Lean, Spliced};
+use super::codec::Spliced;
 use super::rpc::Rpc;
 use super::server::Shared;
+use super::unary::{self, AnswerBody};
 use super::workers::{answers, stream};
 use super::{deadline, history, hubs, instances, query, status};
 use crate::ingress::auth::{Principal, Resource};
@@ -30,7 +31,7 @@ use crate::ingress::auth::{Principal, Resource};
 /// All paths begin with this.
 const PREFIX: &str = "/TaskHubSidecarService/";
 
-type Answer = Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;
+type Answer = Pin<Box<dyn Future<Output = Result<http::Response<AnswerBody>, Infallible>> + Send>>;
 
 /// The task hub service; everything else goes to `others` (health, reflection).
 #[derive(Debug, Clone)]
@@ -39,22 +40,18 @@ pub(super) struct TaskHubService {
     pub(super) others: Routes,
 }
 
-impl Service<http::Request<Body>> for TaskHubService {
-    type Response = http::Response<Body>;
+impl hyper::service::Service<HttpRequest<Incoming>> for TaskHubService {
+    type Response = http::Response<AnswerBody>;
     type Error = Infallible;
     type Future = Answer;
 
-    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: http::Request<Body>) -> Answer {
+    fn call(&self, request: HttpRequest<Incoming>) -> Answer {
         match request.uri().path().strip_prefix(PREFIX).map(Rpc::parse) {
             Some(Some(rpc)) => route(Caller { shared: Arc::clone(&self.shared), rpc, request }),
             Some(None) => Box::pin(ready(Ok(Status::unimplemented("there is no such call").into_http()))),
             None => {
-                let answer = self.others.call(request);
-                Box::pin(answer)
+                let answer = tonic::codegen::Service::call(&mut self.others.clone(), request.map(Body::new));
+                Box::pin(async move { answer.await.map(|answer| answer.map(AnswerBody::Other)) })
             }
         }
     }
@@ -63,7 +60,7 @@ impl Service<http::Request<Body>> for TaskHubService {
 struct Caller {
     shared: Arc<Shared>,
     rpc: Rpc,
-    request: http::Request<Body>,
+    request: HttpRequest<Incoming>,
 }
 
 fn route(caller: Caller) -> Answer {
@@ -108,16 +105,29 @@ impl Caller {
         Answering: Future<Output = Result<Out, Status>> + Send + 'static,
     {
         let Self { shared, rpc, request } = self;
-        let counting = Arc::clone(&shared);
         Box::pin(async move {
-            let mut grpc = Grpc::new(Lean::<Out, In>::default())
-                .max_decoding_message_size(shared.options.message_bytes_max);
-            let answer = move |request| {
-                let (call, message) = call_of(Arc::clone(&shared), rpc, request);
-                let deadline = deadline::of(&call.metadata);
-                async move { deadline::keep(deadline, handler(call, message)).await.map(Response::new) }
+            let (head, body) = request.into_parts();
+            let call = Call {
+                shared: Arc::clone(&shared),
+                rpc,
+                metadata: MetadataMap::from_headers(head.headers),
+                principal: PRINCIPAL,
             };
-            Ok(counted(&counting, rpc, grpc.unary(Handler(answer), request).await))
+            let deadline = deadline::of(&call.metadata);
+            let answered = deadline::keep(deadline, async {
+                let message = unary::read(body, call.shared.options.message_bytes_max).await?;
+                handler(call, message).await
+            });
+            Ok(match answered.await {
+                Ok(message) => {
+                    shared.handled.of(rpc).inc();
+                    unary::answer(&message)
+                }
+                Err(status) => {
+                    count_refused(&shared, rpc, status.code());
+                    status.into_http()
+                }
+            })
         })
     }
 
@@ -136,7 +146,8 @@ impl Caller {
                 let (call, message) = call_of(Arc::clone(&shared), rpc, request);
                 async move { handler(call, message).await.map(Response::new) }
             };
-            Ok(counted(&counting, rpc, grpc.server_streaming(Handler(answer), request).await))
+            let answer = grpc.server_streaming(Handler(answer), request.map(Body::new)).await;
+            Ok(counted(&counting, rpc, answer).map(AnswerBody::Other))
         })
     }
 
@@ -158,11 +169,15 @@ fn counted(shared: &Shared, rpc: Rpc, answer: http::Response<Body>) -> http::Res
     match answer.headers().get("grpc-status").and_then(|code| code.to_str().ok()) {
         None | Some("0") => shared.handled.of(rpc).inc(),
         Some(code) => {
-            let code = status::code_name(tonic::Code::from_bytes(code.as_bytes()));
-            shared.node.metrics().requests.grpc_handled(rpc.name(), code).inc()
+            count_refused(shared, rpc, tonic::Code::from_bytes(code.as_bytes()));
+            0
         }
     };
     answer
+}
+
+fn count_refused(shared: &Shared, rpc: Rpc, code: tonic::Code) {
+    shared.node.metrics().requests.grpc_handled(rpc.name(), status::code_name(code)).inc();
 }
 
 /// The node binds to loopback, or an operator has said that everybody who connects is trusted.
@@ -173,21 +188,8 @@ fn call_of<In>(shared: Arc<Shared>, rpc: Rpc, request: Request<In>) -> (Call, In
     (Call { shared, rpc, metadata, principal: PRINCIPAL }, message)
 }
 
-/// A function that answers a request.
+/// A function that answers a request with a stream.
 struct Handler<F>(F);
-
-impl<F, In, Out, Answering> UnaryService<In> for Handler<F>
-where
-    F: FnMut(Request<In>) -> Answering,
-    Answering: Future<Output = Result<Response<Out>, Status>>,
-{
-    type Response = Out;
-    type Future = Answering;
-
-    fn call(&mut self, request: Request<In>) -> Answering {
-        (self.0)(request)
-    }
-}
 
 impl<F, In, Items, Answering> ServerStreamingService<In> for Handler<F>
 where
