@@ -55,7 +55,7 @@ pub fn run(log: NodeLog, mailbox: &Mailbox<Job>, metrics: &LogMetrics, clock: &d
     while writer.close.is_none() {
         let mut jobs = std::mem::take(&mut writer.waiting);
         if jobs.is_empty() {
-            mailbox.receive(&mut jobs, (!idle_noted).then_some(IDLE));
+            mailbox.receive(&mut jobs, || (!idle_noted).then_some(IDLE));
         }
         idle_noted = jobs.is_empty();
         if idle_noted {
@@ -181,7 +181,7 @@ impl Writer<'_> {
 
     fn wait_for_room(&mut self) {
         let mut jobs = Vec::new();
-        self.mailbox.receive(&mut jobs, Some(RETRY));
+        self.mailbox.receive(&mut jobs, || Some(RETRY));
         for job in jobs {
             match job {
                 Job::Append { ref owner, .. } => {
@@ -282,7 +282,7 @@ mod tests {
     /// Waits until the log's owner hears that the disk is full.
     fn hear_full(owner: &Mailbox<Delivery>) {
         let mut heard = Vec::new();
-        owner.receive(&mut heard, None);
+        owner.receive(&mut heard, || None);
         assert!(matches!(heard[..], [Delivery::Event { event: Event::DiskFull(true), .. }]), "{heard:?}");
     }
 

@@ -241,6 +241,9 @@ fn named(name: &str) -> std::thread::Builder {
 impl Member {
     /// Waits until this partition leads, at most [`LEADER_WAIT`].
     pub(crate) async fn leads(&self) -> Result<(), Unavailable> {
+        if *self.leading.borrow() {
+            return Ok(());
+        }
         let mut leading = self.leading.clone();
         let led = tokio::time::timeout(LEADER_WAIT, leading.wait_for(|leads| *leads)).await;
         match led {

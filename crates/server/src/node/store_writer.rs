@@ -34,7 +34,7 @@ pub enum Job {
 pub fn run(mailbox: &Mailbox<Job>, metrics: &LogMetrics) {
     let mut jobs = Vec::new();
     loop {
-        mailbox.receive(&mut jobs, None);
+        mailbox.receive(&mut jobs, || None);
         for job in jobs.drain(..) {
             match job {
                 Job::Store { owner, tables, batch, upto } => {

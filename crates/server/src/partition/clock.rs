@@ -46,8 +46,12 @@ impl StampClock {
         };
         self.last_wall = stamp;
         self.last_monotonic = monotonic;
-        let seconds = i64::try_from(stamp.as_secs()).unwrap_or(i64::MAX);
-        Timestamp::new(seconds, i32::try_from(stamp.subsec_nanos()).unwrap_or(0))
+        timestamp(stamp)
+    }
+
+    /// About what the stamp would be, without a stamp being taken: for how long to wait.
+    pub fn peek(&self) -> Timestamp {
+        timestamp(self.last_wall + self.clock.monotonic().saturating_sub(self.last_monotonic))
     }
 
     fn report(&mut self, ahead: Duration) {
@@ -60,4 +64,9 @@ impl StampClock {
             );
         }
     }
+}
+
+fn timestamp(since_1970: Duration) -> Timestamp {
+    let seconds = i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX);
+    Timestamp::new(seconds, i32::try_from(since_1970.subsec_nanos()).unwrap_or(0))
 }

@@ -52,12 +52,12 @@ impl<T> Mailbox<T> {
     }
 
     /// Moves everything into `into` (which must be empty), waiting at most `patience` for a first
-    /// item; `None` waits as long as it takes.
-    pub fn receive(&self, into: &mut Vec<T>, patience: Option<Duration>) {
+    /// item; `None` waits as long as it takes. Who has mail is not asked for patience.
+    pub fn receive(&self, into: &mut Vec<T>, patience: impl Fn() -> Option<Duration>) {
         let mut queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
         while queue.items.is_empty() {
             queue.receiver_waits = true;
-            match patience {
+            match patience() {
                 None => queue = self.0.filled.wait(queue).unwrap_or_else(PoisonError::into_inner),
                 Some(patience) => {
                     let (back, _) =
@@ -120,7 +120,7 @@ mod tests {
         mailbox.send(1);
         mailbox.send(2);
         let mut items = Vec::new();
-        mailbox.receive(&mut items, None);
+        mailbox.receive(&mut items, || None);
         assert_eq!(items, [1, 2]);
     }
 
@@ -130,7 +130,7 @@ mod tests {
         let sender = mailbox.clone();
         let thread = std::thread::spawn(move || sender.send(7));
         let mut items = Vec::new();
-        mailbox.receive(&mut items, None);
+        mailbox.receive(&mut items, || None);
         assert_eq!(items, [7]);
         thread.join().expect("the sender does not panic");
     }

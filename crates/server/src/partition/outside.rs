@@ -80,7 +80,7 @@ pub struct Outside {
 
 impl Outside {
     /// Gives records to the log thread, or lets them ride until there is haste.
-    pub(super) fn write(&mut self, outputs: Vec<LogOutput>, flush: bool) {
+    pub(super) fn write(&mut self, outputs: impl Iterator<Item = LogOutput>, flush: bool) {
         let mut urgent = flush;
         for output in outputs {
             urgent |= output.urgent;
@@ -105,53 +105,54 @@ impl Outside {
     }
 
     pub(super) fn perform(&self, partition: &mut Partition, perform: Perform, now: Timestamp) {
-        match perform {
-            Perform::Leading(_) => {
+        match (perform, self.hub.as_deref()) {
+            (Perform::Leading(_), hub) => {
                 self.metrics.partitions.leader_changes.inc();
                 self.leading.send_replace(true);
+                if let Some(hub) = hub {
+                    hub.watchers.changed_all();
+                }
             }
-            Perform::LeadingEnded => drop(self.leading.send_replace(false)),
-            Perform::OfferTurn { .. }
-            | Perform::OfferActivity { .. }
-            | Perform::TurnEnded(..)
-            | Perform::ActivityEnded(..)
-            | Perform::Deliver { .. }
-            | Perform::Acknowledge { .. }
-            | Perform::InstanceChanged(..)
-            | Perform::TimersFired { .. } => {}
-        }
-        let Some(hub) = &self.hub else { return };
-        match perform {
-            Perform::OfferTurn { instance, name, version } => {
+            (Perform::LeadingEnded, hub) => {
+                self.leading.send_replace(false);
+                if let Some(hub) = hub {
+                    hub.dispatch.reset(self.partition);
+                }
+            }
+            // The catalog has no work, no peers and no watchers.
+            (_, None) => {}
+            (Perform::OfferTurn { instance, name, version }, Some(hub)) => {
                 let work = Work::Turn { instance };
                 self.offer(hub, partition, Offer { partition: self.partition, work, name, version }, now);
             }
-            Perform::OfferActivity { activity, name, version } => {
+            (Perform::OfferActivity { activity, name, version }, Some(hub)) => {
                 let work = Work::Activity { key: activity };
                 self.offer(hub, partition, Offer { partition: self.partition, work, name, version }, now);
             }
-            Perform::TurnEnded(instance, ended) => hub.dispatch.turn_ended(self.partition, &instance, ended),
-            Perform::ActivityEnded(activity, ended) => hub.dispatch.activity_ended(&activity, ended),
-            Perform::Deliver { to, messages } => {
+            (Perform::TurnEnded(instance, ended), Some(hub)) => {
+                hub.dispatch.turn_ended(self.partition, &instance, ended)
+            }
+            (Perform::ActivityEnded(activity, ended), Some(hub)) => {
+                hub.dispatch.activity_ended(&activity, ended)
+            }
+            (Perform::Deliver { to, messages }, Some(hub)) => {
                 let count = u64::try_from(messages.messages.len()).unwrap_or(u64::MAX);
                 self.metrics.partitions.messages_sent.inc_by(count);
                 self.tell(hub, to, Command::ReceiveMessages(messages));
             }
-            Perform::Acknowledge { to, upto } => {
+            (Perform::Acknowledge { to, upto }, Some(hub)) => {
                 let lineage = partition.lineage().0;
                 let from = self.partition.0;
                 let acknowledged = AcknowledgeMessages { from, from_lineage: lineage, upto };
                 self.tell(hub, to, Command::AcknowledgeMessages(acknowledged));
             }
-            Perform::InstanceChanged(instance, status) => {
+            (Perform::InstanceChanged(instance, status), Some(hub)) => {
                 count_ended(&hub.metrics, status);
                 hub.watchers.changed(&instance);
             }
-            Perform::TimersFired { late } => {
+            (Perform::TimersFired { late }, Some(hub)) => {
                 hub.metrics.timer_lateness_seconds.observe(late.as_secs_f64());
             }
-            Perform::Leading(_) => hub.watchers.changed_all(),
-            Perform::LeadingEnded => hub.dispatch.reset(self.partition),
         }
     }
 

@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use engine::time::Timestamp;
 
@@ -16,6 +15,9 @@ use super::core::Partition;
 use super::mailbox::Mailbox;
 use super::messages::{Answer, Event, Outcome, Outputs, Settled, Ticket, Unavailable};
 use super::outside::Outside;
+
+/// Room for outputs that is kept between batches; a larger batch's is given back.
+const OUTPUTS_KEPT: usize = 1_024;
 
 #[derive(Debug)]
 enum Waiter {
@@ -39,12 +41,14 @@ pub struct Runner {
     mailbox: Mailbox<Delivery>,
     residents: BTreeMap<u64, Resident>,
     clock: StampClock,
+    /// When the first partition wants to be woken.
+    wake_at: Option<Timestamp>,
 }
 
 impl Runner {
     /// A runner without partitions.
     pub fn new(mailbox: Mailbox<Delivery>, clock: Arc<dyn platform::clock::Clock>) -> Self {
-        Self { mailbox, residents: BTreeMap::new(), clock: StampClock::new(clock) }
+        Self { mailbox, residents: BTreeMap::new(), clock: StampClock::new(clock), wake_at: None }
     }
 
     /// Runs until told to stop.
@@ -52,8 +56,8 @@ impl Runner {
         let mut deliveries = Vec::new();
         let mut touched = BTreeSet::new();
         loop {
-            let patience = self.patience();
-            self.mailbox.receive(&mut deliveries, patience);
+            // The clock is asked again only where there is time to wait.
+            self.mailbox.receive(&mut deliveries, || Some(self.wake_at?.since(self.clock.peek())));
             let now = self.clock.now();
             for delivery in deliveries.drain(..) {
                 if let Delivery::Stop = delivery {
@@ -61,24 +65,21 @@ impl Runner {
                 }
                 touched.extend(self.deliver(delivery, now));
             }
-            touched.extend(self.woken(now));
+            if self.wake_at.is_some_and(|at| at <= now) {
+                touched.extend(self.woken(now));
+            }
             for slot in std::mem::take(&mut touched) {
                 if let Some(resident) = self.residents.get_mut(&slot) {
                     resident.settle(now);
                 }
             }
+            self.wake_at = self.residents.values().filter_map(|resident| resident.wake_at).min();
         }
     }
 
-    /// How long to wait for a delivery: until the first partition wants to be woken.
-    fn patience(&mut self) -> Option<Duration> {
-        let earliest = self.residents.values().filter_map(|resident| resident.wake_at).min()?;
-        Some(earliest.since(self.clock.now()))
-    }
-
-    fn woken(&mut self, now: Timestamp) -> Vec<u64> {
-        let due = |resident: &Resident| resident.wake_at.is_some_and(|at| at <= now);
-        self.residents.iter().filter(|(_, resident)| due(resident)).map(|(slot, _)| *slot).collect()
+    fn woken(&self, now: Timestamp) -> impl Iterator<Item = u64> {
+        let due = move |resident: &Resident| resident.wake_at.is_some_and(|at| at <= now);
+        self.residents.iter().filter(move |(_, resident)| due(resident)).map(|(slot, _)| *slot)
     }
 
     /// Gives one delivery to its partition; the slot, if it is to be settled.
@@ -164,31 +165,35 @@ impl Resident {
 
     /// Ends a batch: records leave first, so that the disk works while effects are performed.
     fn settle(&mut self, now: Timestamp) {
-        self.partition.settle(now, &mut self.outputs);
-        let outputs = std::mem::take(&mut self.outputs);
-        self.wake_at = outputs.wake_at;
-        self.outside.write(outputs.log, outputs.flush);
-        if let Some(store) = outputs.store {
-            self.outside.store(&self.partition, store);
+        let Self { partition, outside, outputs, waiters, .. } = self;
+        partition.settle(now, outputs);
+        self.wake_at = outputs.wake_at.take();
+        outside.write(outputs.log.drain(..), std::mem::take(&mut outputs.flush));
+        if let Some(store) = outputs.store.take() {
+            outside.store(partition, store);
         }
-        for perform in outputs.perform {
-            self.outside.perform(&mut self.partition, perform, now);
+        for perform in outputs.perform.drain(..) {
+            outside.perform(partition, perform, now);
         }
-        for (ticket, settled) in outputs.settled {
-            match (self.waiters.remove(&ticket), settled) {
+        for (ticket, settled) in outputs.settled.drain(..) {
+            match (waiters.remove(&ticket), settled) {
                 (Some(Waiter::Reply(waiting)), Settled::Reply(outcome)) => waiting.tell(outcome),
                 (Some(Waiter::Answer(waiting)), Settled::Answer(outcome)) => waiting.tell(outcome),
                 (Some(_) | None, Settled::Reply(_) | Settled::Answer(_)) => {}
             }
         }
-        if let Some(why) = outputs.halted {
-            self.outside.halted(&why);
+        // There is one replica of each partition: nobody to send anything to.
+        outputs.messages.clear();
+        outputs.perform.shrink_to(OUTPUTS_KEPT);
+        outputs.settled.shrink_to(OUTPUTS_KEPT);
+        if let Some(why) = outputs.halted.take() {
+            outside.halted(&why);
         }
     }
 
     /// What is still waiting learns that nobody leads here any more.
     fn leave(mut self) {
-        self.outside.write(Vec::new(), true);
+        self.outside.write(std::iter::empty(), true);
         if let Some(store) = self.partition.last_store() {
             self.outside.store(&self.partition, store);
         }

@@ -272,7 +272,7 @@ fn a_rotten_row_under_a_turn_halts_the_partition_and_tells_those_who_wait() {
     let outside = outside(&mailbox);
     outside.hand_out(&mut solo.partition, &work, grant, solo.now);
     let mut heard = Vec::new();
-    mailbox.receive(&mut heard, None);
+    mailbox.receive(&mut heard, || None);
     let Some(Delivery::Event { event, .. }) = heard.pop() else { panic!("it tells itself: {heard:?}") };
     solo.partition.step(event, solo.now, &mut outputs);
     let why = outputs.halted.expect("it halts as for any other reason");
