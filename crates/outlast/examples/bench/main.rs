@@ -9,6 +9,10 @@
 mod process;
 mod workloads;
 
+/// As the server has it, so that worker and client cost what they must.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> anyhow::Result<()> {
     let mut chosen: Vec<String> = std::env::args().skip(1).collect();
