@@ -8,6 +8,18 @@ use std::time::Duration;
 use tonic::{Code, Status};
 
 /// Why a call to the server brought no answer.
+///
+/// ```
+/// # use outlast_sdk::{Client, Error};
+/// # async fn example(client: Client) -> Result<(), Error> {
+/// match client.raise("order-1", "packed", "ann").await {
+///     Err(Error::NotFound(_)) => println!("no such order"),
+///     Err(error) if error.is_outcome_unknown() => println!("{error}: ask what has become of it"),
+///     other => other?,
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -47,6 +59,10 @@ pub enum Error {
 
 impl Error {
     /// A stable name of the kind of error.
+    ///
+    /// ```
+    /// assert_eq!(outlast_sdk::Error::NotFound("order-1".to_owned()).code(), "NOT_FOUND");
+    /// ```
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound(_) => "NOT_FOUND",
@@ -62,6 +78,12 @@ impl Error {
     }
 
     /// Whether the call may have taken effect although no answer came.
+    ///
+    /// ```
+    /// # use outlast_sdk::Error;
+    /// assert!(Error::TimedOut(std::time::Duration::from_secs(3)).is_outcome_unknown());
+    /// assert!(!Error::NotFound("order-1".to_owned()).is_outcome_unknown());
+    /// ```
     pub fn is_outcome_unknown(&self) -> bool {
         match self {
             Self::Unavailable(_) | Self::TimedOut(_) => true,

@@ -15,6 +15,12 @@ pub const PANIC: &str = "Panic";
 pub const NON_DETERMINISM: &str = "NonDeterminism";
 /// The kind of a failure that the SDK raises when an orchestration waits for something of the outside.
 pub const FOREIGN_AWAIT: &str = "ForeignAwait";
+/// The kind of a failure made of an instance that was ended from outside.
+pub const TERMINATED: &str = "Terminated";
+/// The kind of a failure made of [`Elapsed`](crate::Elapsed).
+pub const ELAPSED: &str = "Elapsed";
+/// The kind of a failure that the SDK raises when a lock of entities is used in a way that could block.
+pub const LOCK_RULES: &str = "LockRules";
 /// The kind of a failure that the SDK raises when a value cannot be read or written as JSON.
 pub const SERIALIZATION: &str = "Serialization";
 
@@ -22,6 +28,21 @@ pub const SERIALIZATION: &str = "Serialization";
 const DEPTH_MAX: usize = 32;
 
 /// Why an activity or orchestration failed.
+///
+/// Every error type that crosses the wire is a `Failure` there; `Failure` itself is the one to use where
+/// nobody decides on the kind. An enum that callers match on gets [`derive(Failure)`](derive@crate::Failure).
+///
+/// ```
+/// # use outlast_sdk::{activity, ActivityContext, Failure};
+/// #[activity]
+/// async fn charge(_: ActivityContext, cents: u64) -> Result<String, Failure> {
+///     if cents > 100_000 {
+///         return Err(Failure::new("CardDeclined", "over the limit").property("cents", cents).non_retriable());
+///     }
+///     let receipt = std::fs::read_to_string("receipt.txt")?;
+///     Ok(receipt)
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct Failure {
@@ -41,11 +62,22 @@ pub struct Failure {
 
 impl Failure {
     /// A failure of the kind with a message.
+    ///
+    /// ```
+    /// let failure = outlast_sdk::Failure::new("CardDeclined", "no funds");
+    /// assert_eq!(failure.to_string(), "CardDeclined: no funds");
+    /// ```
     pub fn new(kind: impl Into<String>, message: impl Into<String>) -> Self {
         Self { kind: kind.into(), message: message.into(), ..Self::default() }
     }
 
     /// A failure made of any error and its sources; the kind is the name of the error's type.
+    ///
+    /// ```
+    /// # use outlast_sdk::Failure;
+    /// let failure = "seven".parse::<u32>().map_err(Failure::from_error).unwrap_err();
+    /// assert_eq!(failure.message, "invalid digit found in string");
+    /// ```
     pub fn from_error<E: std::error::Error>(error: E) -> Self {
         let mut failure = Self::new(std::any::type_name::<E>(), error.to_string());
         failure.cause = from_source(error.source(), DEPTH_MAX);
@@ -53,6 +85,11 @@ impl Failure {
     }
 
     /// The same failure, marked as one that another attempt cannot cure.
+    ///
+    /// ```
+    /// # use outlast_sdk::Failure;
+    /// assert!(Failure::new("CardDeclined", "no funds").non_retriable().non_retriable);
+    /// ```
     #[must_use]
     pub fn non_retriable(mut self) -> Self {
         self.non_retriable = true;
@@ -60,10 +97,63 @@ impl Failure {
     }
 
     /// The same failure with one more fact.
+    ///
+    /// ```
+    /// # use outlast_sdk::Failure;
+    /// let failure = Failure::new("CardDeclined", "no funds").property("cents", 1250);
+    /// ```
     #[must_use]
     pub fn property(mut self, name: impl Into<String>, value: impl Into<serde_json::Value>) -> Self {
         self.properties.insert(name.into(), value.into());
         self
+    }
+
+    /// The same failure with what caused it.
+    ///
+    /// ```
+    /// # use outlast_sdk::Failure;
+    /// let failure = Failure::new("NotPaid", "order 7").caused_by(Failure::new("CardDeclined", "no funds"));
+    /// assert_eq!(failure.cause.unwrap().kind, "CardDeclined");
+    /// ```
+    #[must_use]
+    pub fn caused_by(mut self, cause: impl Into<Failure>) -> Self {
+        self.cause = Some(Box::new(cause.into()));
+        self
+    }
+
+    /// The same failure with one more fact of any type that can be written as JSON.
+    ///
+    /// ```
+    /// # use outlast_sdk::Failure;
+    /// let failure = Failure::new("OutOfStock", "nothing left").with_field("missing", &vec!["pen", "ink"]);
+    /// assert_eq!(failure.field::<Vec<String>>("missing").unwrap(), ["pen", "ink"]);
+    /// ```
+    #[must_use]
+    pub fn with_field<T: serde::Serialize>(mut self, name: &str, value: &T) -> Self {
+        match serde_json::to_value(value) {
+            Ok(value) => drop(self.properties.insert(name.to_owned(), value)),
+            Err(error) => tracing::warn!(name, %error, "a field of an error cannot be written as JSON"),
+        }
+        self
+    }
+
+    /// A fact by its name, if it is there and of that type.
+    ///
+    /// ```
+    /// # use outlast_sdk::Failure;
+    /// let failure = Failure::new("CardDeclined", "no funds").property("cents", 1250);
+    /// assert_eq!(failure.field::<u64>("cents"), Some(1250));
+    /// assert_eq!(failure.field::<String>("cents"), None);
+    /// ```
+    pub fn field<T: serde::de::DeserializeOwned>(&self, name: &str) -> Option<T> {
+        // A fact that is null and one that is not there are the same on some wires.
+        let value = self.properties.get(name).cloned().unwrap_or_default();
+        let text = match &value {
+            serde_json::Value::String(text) => Some(text.clone()),
+            _ => None,
+        };
+        // A number too great for the wire's doubles travels as its text.
+        serde_json::from_value(value).ok().or_else(|| serde_json::from_str(&text?).ok())
     }
 
     pub(crate) fn from_panic(payload: &(dyn std::any::Any + Send)) -> Self {
@@ -127,9 +217,9 @@ fn value_into_wire(value: serde_json::Value) -> prost_types::Value {
     let kind = match value {
         Value::Null => Kind::NullValue(0),
         Value::Bool(value) => Kind::BoolValue(value),
-        // The wire has doubles only; a number that is none is sent as its text rather than lost.
+        // The wire has doubles only; a number that is none is sent as its text rather than changed.
         Value::Number(value) => {
-            value.as_f64().map_or_else(|| Kind::StringValue(value.to_string()), Kind::NumberValue)
+            exact(&value).map_or_else(|| Kind::StringValue(value.to_string()), Kind::NumberValue)
         }
         Value::String(value) => Kind::StringValue(value),
         Value::Array(values) => Kind::ListValue(prost_types::ListValue {
@@ -142,6 +232,25 @@ fn value_into_wire(value: serde_json::Value) -> prost_types::Value {
     prost_types::Value { kind: Some(kind) }
 }
 
+/// The greatest whole number up to which doubles have every one.
+const WHOLE_MAX: u64 = 1 << f64::MANTISSA_DIGITS;
+
+/// The number as a double, unless it would be another one.
+fn exact(number: &serde_json::Number) -> Option<f64> {
+    let size = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
+    number.as_f64().filter(|_| number.is_f64() || size.is_some_and(|size| size <= WHOLE_MAX))
+}
+
+/// A double that is a whole number, as one, so that integer fields can read it.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "checked on the line itself"
+)]
+fn whole(value: f64) -> Option<i64> {
+    (value.fract() == 0.0 && value.abs() <= WHOLE_MAX as f64).then_some(value as i64)
+}
+
 fn value_from_wire(value: prost_types::Value, depth: usize) -> serde_json::Value {
     use prost_types::value::Kind;
     use serde_json::Value;
@@ -151,7 +260,7 @@ fn value_from_wire(value: prost_types::Value, depth: usize) -> serde_json::Value
     match value.kind {
         None | Some(Kind::NullValue(_)) => Value::Null,
         Some(Kind::BoolValue(value)) => Value::Bool(value),
-        Some(Kind::NumberValue(value)) => Value::from(value),
+        Some(Kind::NumberValue(value)) => whole(value).map_or_else(|| Value::from(value), Value::from),
         Some(Kind::StringValue(value)) => Value::String(value),
         Some(Kind::ListValue(list)) => {
             list.values.into_iter().map(|value| value_from_wire(value, depth - 1)).collect()
@@ -195,6 +304,14 @@ impl From<serde_json::Error> for Failure {
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Self::from_error(error)
+    }
+}
+
+impl From<Box<dyn std::error::Error + Send + Sync>> for Failure {
+    fn from(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        let mut failure = Self::new("Error", error.to_string());
+        failure.cause = from_source(error.source(), DEPTH_MAX);
+        failure
     }
 }
 

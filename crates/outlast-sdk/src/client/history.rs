@@ -11,7 +11,14 @@ use tonic::Status;
 use super::Link;
 use crate::time;
 
-/// One event of an instance's history.
+/// One event of an instance's history: [`Client::history`](crate::Client::history).
+///
+/// ```
+/// # use outlast_sdk::Step;
+/// fn activities(history: &[Step]) -> usize {
+///     history.iter().filter(|step| step.kind == "TaskScheduled").count()
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Step {

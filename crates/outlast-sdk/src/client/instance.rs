@@ -12,6 +12,11 @@ use crate::failure::Failure;
 use crate::{time, value};
 
 /// Where an instance is in its life.
+///
+/// ```
+/// # use outlast_sdk::Status;
+/// assert!(Status::Failed.is_final() && !Status::Suspended.is_final());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Status {
@@ -31,10 +36,26 @@ pub enum Status {
 
 impl Status {
     /// Whether nothing will change any more.
+    ///
+    /// ```
+    /// assert!(outlast_sdk::Status::Completed.is_final());
+    /// ```
     pub fn is_final(self) -> bool {
         match self {
             Self::Completed | Self::Failed | Self::Terminated => true,
             Self::Pending | Self::Running | Self::Suspended => false,
+        }
+    }
+
+    pub(super) fn to_wire(self) -> pb::OrchestrationStatus {
+        use pb::OrchestrationStatus as Wire;
+        match self {
+            Self::Pending => Wire::Pending,
+            Self::Running => Wire::Running,
+            Self::Suspended => Wire::Suspended,
+            Self::Completed => Wire::Completed,
+            Self::Failed => Wire::Failed,
+            Self::Terminated => Wire::Terminated,
         }
     }
 
@@ -53,6 +74,13 @@ impl Status {
 }
 
 /// One instance as the server described it.
+///
+/// ```
+/// # use outlast_sdk::{Instance, Status};
+/// fn line(instance: &Instance) -> String {
+///     format!("{} {:?} {}", instance.id, instance.status, instance.name)
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Instance {
@@ -109,6 +137,13 @@ impl Instance {
 
     /// Its input.
     ///
+    /// ```
+    /// # fn example(instance: outlast_sdk::Instance) -> Result<(), serde_json::Error> {
+    /// let value: Vec<String> = instance.input()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// The input is not of that type.
     pub fn input<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
@@ -117,6 +152,13 @@ impl Instance {
 
     /// Its output.
     ///
+    /// ```
+    /// # fn example(instance: outlast_sdk::Instance) -> Result<(), serde_json::Error> {
+    /// let value: u64 = instance.output()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// The output is not of that type, or there is none.
     pub fn output<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
@@ -124,6 +166,13 @@ impl Instance {
     }
 
     /// What its code says of itself.
+    ///
+    /// ```
+    /// # fn example(instance: outlast_sdk::Instance) -> Result<(), serde_json::Error> {
+    /// let value: String = instance.custom_status()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// The status is not of that type, or there is none.

@@ -7,11 +7,12 @@
 use outlast_proto::durable_task as pb;
 use pb::history_event::EventType as Event;
 use pb::orchestrator_action::OrchestratorActionType as Action;
+use pb::send_entity_message_action::EntityMessageType as Message;
 
 use super::turn::Turn;
 use crate::failure::{Failure, NON_DETERMINISM};
 
-/// What kind of step it is, and its name if the kind has one.
+/// What kind of event confirms a step, and the name of the step if it has one.
 type Step<'a> = (&'static str, &'a str);
 
 /// Takes the confirmed action off the list of those the server does not know yet.
@@ -20,13 +21,16 @@ type Step<'a> = (&'static str, &'a str);
 pub(super) fn confirm(turn: &mut Turn, id: i32, event: &Event) -> Result<(), Failure> {
     let Some(wanted) = step_of_event(event) else { return Ok(()) };
     let Some(action) = turn.pending.remove(&id) else {
-        return Err(difference(id, wanted, "the code made no such step"));
+        let last =
+            turn.last_place().map_or_else(String::new, |place| format!(", its last one is at {place}"));
+        return Err(difference(id, wanted, &format!("the code asked for no such step{last}")));
     };
-    let made = step_of_action(&action);
-    if made == wanted {
+    let asked = step_of_action(&action);
+    if asked == wanted {
         return Ok(());
     }
-    Err(difference(id, wanted, &format!("the code made {}", describe(made))))
+    let place = turn.place(id).map_or_else(String::new, |place| format!(" at {place}"));
+    Err(difference(id, wanted, &format!("the code asked for {}{place}", asked_for(asked))))
 }
 
 /// The code came to its end in a turn after which history goes on.
@@ -34,46 +38,68 @@ pub(super) fn ended_early(next: Option<&pb::HistoryEvent>) -> Failure {
     let step = next.and_then(|next| Some((next.event_id, step_of_event(next.event_type.as_ref()?)?)));
     let next = step.map_or_else(
         || "goes on".to_owned(),
-        |(id, step)| format!("goes on with step {id}, {}", describe(step)),
+        |(id, step)| format!("goes on with {} at step {id}", describe(step)),
     );
-    let message = format!("history {next}, the code came to its end before");
-    Failure::new(NON_DETERMINISM, message + ADVICE)
+    Failure::new(NON_DETERMINISM, format!("history {next}, the code came to its end before{ADVICE}"))
 }
 
-const ADVICE: &str = "; the code of a running orchestration must not change its steps";
+const ADVICE: &str = "; the code of a running orchestration must not change its steps (see Context::patched)";
 
-fn difference(id: i32, wanted: Step<'_>, made: &str) -> Failure {
-    let message = format!("at step {id} history has {}, {made}{ADVICE}", describe(wanted));
-    Failure::new(NON_DETERMINISM, message)
+fn difference(id: i32, wanted: Step<'_>, asked: &str) -> Failure {
+    Failure::new(NON_DETERMINISM, format!("history has {} at step {id}, {asked}{ADVICE}", describe(wanted)))
 }
 
 fn describe((kind, name): Step<'_>) -> String {
     if name.is_empty() { kind.to_owned() } else { format!("{kind} '{name}'") }
 }
 
+/// The words of somebody who wrote the code, not of somebody who reads history.
+fn asked_for((kind, name): Step<'_>) -> String {
+    let what = match kind {
+        "TaskScheduled" => "activity",
+        "SubOrchestrationInstanceCreated" => "sub-orchestration",
+        "TimerCreated" => return "a timer".to_owned(),
+        "EventSent" => "event",
+        "EntityOperationCalled" => "a call of the entity operation",
+        "EntityOperationSignaled" => "a signal for the entity operation",
+        "EntityLockRequested" => return "a lock".to_owned(),
+        "EntityUnlockSent" => return "the end of a lock".to_owned(),
+        other => other,
+    };
+    format!("{what} '{name}'")
+}
+
 fn step_of_event(event: &Event) -> Option<Step<'_>> {
     match event {
-        Event::TaskScheduled(task) => Some(("activity", &task.name)),
-        Event::SubOrchestrationInstanceCreated(child) => Some(("sub-orchestration", &child.name)),
-        Event::TimerCreated(_) => Some(("timer", "")),
-        Event::EventSent(sent) => Some(("event to another instance", &sent.name)),
-        Event::EntityOperationCalled(call) => Some(("entity call", &call.operation)),
-        Event::EntityOperationSignaled(signal) => Some(("entity signal", &signal.operation)),
-        Event::EntityLockRequested(_) => Some(("entity lock", "")),
-        Event::EntityUnlockSent(_) => Some(("entity unlock", "")),
+        Event::TaskScheduled(task) => Some(("TaskScheduled", &task.name)),
+        Event::SubOrchestrationInstanceCreated(child) => {
+            Some(("SubOrchestrationInstanceCreated", &child.name))
+        }
+        Event::TimerCreated(_) => Some(("TimerCreated", "")),
+        Event::EventSent(sent) => Some(("EventSent", &sent.name)),
+        Event::EntityOperationCalled(call) => Some(("EntityOperationCalled", &call.operation)),
+        Event::EntityOperationSignaled(signal) => Some(("EntityOperationSignaled", &signal.operation)),
+        Event::EntityLockRequested(_) => Some(("EntityLockRequested", "")),
+        Event::EntityUnlockSent(_) => Some(("EntityUnlockSent", "")),
         _ => None,
     }
 }
 
 fn step_of_action(action: &Action) -> Step<'_> {
     match action {
-        Action::ScheduleTask(task) => ("activity", &task.name),
-        Action::CreateSubOrchestration(child) => ("sub-orchestration", &child.name),
-        Action::CreateTimer(_) => ("timer", ""),
-        Action::SendEvent(sent) => ("event to another instance", &sent.name),
-        Action::CompleteOrchestration(_) => ("end", ""),
-        Action::TerminateOrchestration(_) => ("termination of another instance", ""),
-        Action::SendEntityMessage(_) => ("entity message", ""),
-        Action::RewindOrchestration(_) => ("rewind", ""),
+        Action::ScheduleTask(task) => ("TaskScheduled", &task.name),
+        Action::CreateSubOrchestration(child) => ("SubOrchestrationInstanceCreated", &child.name),
+        Action::CreateTimer(_) => ("TimerCreated", ""),
+        Action::SendEvent(sent) => ("EventSent", &sent.name),
+        Action::CompleteOrchestration(_) => ("ExecutionCompleted", ""),
+        Action::TerminateOrchestration(_) => ("ExecutionTerminated", ""),
+        Action::SendEntityMessage(message) => match &message.entity_message_type {
+            Some(Message::EntityOperationCalled(call)) => ("EntityOperationCalled", &call.operation),
+            Some(Message::EntityOperationSignaled(signal)) => ("EntityOperationSignaled", &signal.operation),
+            Some(Message::EntityLockRequested(_)) => ("EntityLockRequested", ""),
+            Some(Message::EntityUnlockSent(_)) => ("EntityUnlockSent", ""),
+            None => ("an entity message", ""),
+        },
+        Action::RewindOrchestration(_) => ("ExecutionRewound", ""),
     }
 }

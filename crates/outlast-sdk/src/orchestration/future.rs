@@ -1,4 +1,4 @@
-//! What an orchestration waits for: results of calls, timers, external events.
+//! What an orchestration waits for: a task's end, a timer, an external event.
 //!
 //! These are ordinary futures; joining and selecting over them is deterministic because the replay
 //! completes them one at a time, in the order of history, on one thread.
@@ -18,13 +18,13 @@ use crate::value;
 
 /// One scheduled task of which nobody has taken the result.
 #[derive(Debug)]
-struct Task {
-    turn: Rc<RefCell<Turn>>,
-    id: i32,
+pub(super) struct Task {
+    pub(super) turn: Rc<RefCell<Turn>>,
+    pub(super) id: i32,
 }
 
 impl Task {
-    fn poll(&self, poller: &Poller<'_>) -> Poll<Result<Option<String>, Failure>> {
+    pub(super) fn poll(&self, poller: &Poller<'_>) -> Poll<Result<Option<String>, Failure>> {
         // A replaced waker is dropped only when the borrow has ended.
         let taken = self.turn.borrow_mut().take_or_wait(self.id, poller.waker());
         taken.map_or(Poll::Pending, Poll::Ready)
@@ -38,34 +38,16 @@ impl Drop for Task {
     }
 }
 
-/// The result of an activity or sub-orchestration, when it has one.
-#[derive(Debug)]
-#[must_use = "the call has been made, but only awaiting it gives its result"]
-pub struct Call<T> {
-    task: Task,
-    value: PhantomData<fn() -> T>,
-}
-
-impl<T> Call<T> {
-    pub(super) fn new(turn: Rc<RefCell<Turn>>, id: i32) -> Self {
-        Self { task: Task { turn, id }, value: PhantomData }
-    }
-
-    /// The number of this task within its execution; the first is 1.
-    pub fn task_id(&self) -> i32 {
-        self.task.id
-    }
-}
-
-impl<T: DeserializeOwned> Future for Call<T> {
-    type Output = Result<T, Failure>;
-
-    fn poll(self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<Self::Output> {
-        self.task.poll(poller).map(|result| Ok(value::read(result?.as_deref())?))
-    }
-}
-
-/// A durable timer that has not been waited for to the end.
+/// A durable timer that has not been waited for to the end: [`Context::timer`](crate::Context::timer).
+///
+/// ```
+/// # use outlast_sdk::{Context, Either, select2};
+/// # use std::time::Duration;
+/// # async fn example(ctx: Context) {
+/// let (short, long) = (ctx.timer(Duration::from_secs(1)), ctx.timer(Duration::from_secs(9)));
+/// assert!(matches!(select2(long, short).await, Either::Second(())));
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "the timer runs, but only awaiting it waits"]
 pub struct Timer {
@@ -86,9 +68,20 @@ impl Future for Timer {
     }
 }
 
-/// An external event that has not been received.
+/// An external event that has not been received: [`Context::wait_event`](crate::Context::wait_event).
 ///
 /// An event belongs to whoever polls first once it is there; dropping this leaves it to the next.
+///
+/// ```
+/// # use outlast_sdk::{Context, Failure};
+/// # async fn example(ctx: Context) -> Result<(), Failure> {
+/// let mut total = 0;
+/// while total < 100 {
+///     total += ctx.wait_event::<u64>("paid").await?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "only awaiting it waits"]
 pub struct WaitEvent<T> {

@@ -1,20 +1,32 @@
 //! Orchestrations: what their code can do, and how it is run again over its history.
 //!
-//! - [`context`]: what orchestration code calls;
-//! - [`future`]: what those calls give back;
-//! - [`join`], [`retry`]: waiting for several, trying again;
-//! - `turn`: the state that context and futures share while a turn runs;
+//! - [`context`], [`calls`], [`patches`], [`entities`]: what orchestration code calls;
+//! - [`call`], [`future`], [`timeout`], [`join`]: what it waits for, [`retry`]: how often;
+//! - `turn`, `section`: the state that all these share while a turn runs;
 //! - `replay`: feeds history to the code and collects what it wants done;
-//! - `confirm`: compares what the code wants with what history says it wanted.
+//! - `confirm`: compares what the code wants with what history says it wanted;
+//! - `ids`, `nowhere`: what the code gets for chance and for a runtime.
 
+pub(crate) mod call;
+mod calls;
 mod confirm;
 pub(crate) mod context;
+pub(crate) mod entities;
+#[cfg(test)]
+mod entities_tests;
 pub(crate) mod future;
+mod ids;
 pub(crate) mod join;
+mod nowhere;
+mod patches;
 pub(crate) mod replay;
 pub(crate) mod retry;
 #[cfg(test)]
+mod script;
+mod section;
+#[cfg(test)]
 mod tests;
+pub(crate) mod timeout;
 mod turn;
 
 use std::future::Future;

@@ -15,12 +15,14 @@ use std::task::{Context as Poller, Poll, Wake, Waker};
 use outlast_proto::durable_task as pb;
 use pb::history_event::EventType as Event;
 use pb::orchestrator_action::OrchestratorActionType as Action;
+use tracing::Dispatch;
 
 use super::confirm::{confirm, ended_early};
 use super::context::Context;
-use super::turn::{Identity, Turn};
-use super::{Function, Running};
-use crate::failure::{FOREIGN_AWAIT, Failure};
+use super::patches::{self, Patches};
+use super::turn::{Identity, Phase, Turn};
+use super::{Function, Running, nowhere};
+use crate::failure::{FOREIGN_AWAIT, Failure, PANIC};
 
 /// Code may wake itself (combinators do, to be fair to each other), but not for ever.
 const POLLS_MAX: u32 = 100_000;
@@ -31,6 +33,7 @@ pub(crate) fn run(
     request: pb::OrchestratorRequest,
     completion_token: String,
 ) -> pb::OrchestratorResponse {
+    let _nowhere = nowhere::enter();
     let mut replay = Replay::new(functions, &request);
     replay.feed(request.past_events, request.new_events);
     let trace = request.orchestration_trace_context;
@@ -86,9 +89,11 @@ impl<'a> Replay<'a> {
             ..Identity::default()
         };
         let woken = Arc::new(Woken(AtomicBool::new(false)));
+        let mut turn = Turn::new(identity);
+        turn.patches = Patches::of(&request.past_events);
         Self {
             functions,
-            turn: Rc::new(RefCell::new(Turn::new(identity))),
+            turn: Rc::new(RefCell::new(turn)),
             code: None,
             waker: Waker::from(Arc::clone(&woken)),
             woken,
@@ -99,6 +104,23 @@ impl<'a> Replay<'a> {
     }
 
     fn feed(&mut self, past: Vec<pb::HistoryEvent>, new: Vec<pb::HistoryEvent>) {
+        self.feed_past(past);
+        if self.outcome.is_some() {
+            return;
+        }
+        self.turn.borrow_mut().phase = Phase::Live;
+        for event in new {
+            if self.outcome.is_some() {
+                return;
+            }
+            self.on_event(event);
+        }
+        self.check_awaits();
+    }
+
+    /// Goes over what is committed. What the code logs on the way has been logged before.
+    fn feed_past(&mut self, past: Vec<pb::HistoryEvent>) {
+        let _silence = tracing::dispatcher::set_default(&Dispatch::none());
         for event in past {
             if self.outcome.is_some() {
                 self.contradict(Some(&event));
@@ -108,16 +130,7 @@ impl<'a> Replay<'a> {
         }
         if self.outcome.is_some() {
             self.contradict(None);
-            return;
         }
-        self.turn.borrow_mut().is_replaying = false;
-        for event in new {
-            if self.outcome.is_some() {
-                return;
-            }
-            self.on_event(event);
-        }
-        self.check_awaits();
     }
 
     /// What is committed ended the code, yet history goes on.
@@ -154,12 +167,18 @@ impl<'a> Replay<'a> {
                 self.resolve(failed.task_scheduled_id, Err(Failure::from_wire(failed.failure_details)));
             }
             Some(Event::TimerFired(fired)) => self.resolve(fired.timer_id, Ok(None)),
+            Some(Event::EventRaised(ref raised)) if patches::is_mark(&raised.name) => {}
             Some(Event::EventRaised(ref raised)) => {
                 let name = raised.name.clone();
                 let wakers = self.turn.borrow_mut().event_arrived(&name, event);
                 wakers.into_iter().for_each(Waker::wake);
                 self.poll();
             }
+            Some(Event::EntityOperationCompleted(done)) => self.answer(&done.request_id, Ok(done.output)),
+            Some(Event::EntityOperationFailed(failed)) => {
+                self.answer(&failed.request_id, Err(Failure::from_wire(failed.failure_details)));
+            }
+            Some(Event::EntityLockGranted(granted)) => self.grant(&granted.critical_section_id),
             Some(Event::ExecutionTerminated(terminated)) => {
                 self.outcome = Some(Outcome::Terminated(terminated.input));
             }
@@ -201,8 +220,9 @@ impl<'a> Replay<'a> {
         drop(turn);
         let context = Context::new(Rc::clone(&self.turn));
         match catch_unwind(AssertUnwindSafe(|| function(context, started.input))) {
-            Ok(code) => self.code = Some(code),
-            Err(panic) => self.outcome = Some(Outcome::Failed(Failure::from_panic(panic.as_ref()))),
+            // Combinators of tokio would stop to be fair to a runtime that is not there.
+            Ok(code) => self.code = Some(Box::pin(tokio::task::unconstrained(code))),
+            Err(panic) => self.outcome = Some(Outcome::Failed(self.panicked(panic.as_ref()))),
         }
         self.woken.0.store(true, Ordering::Release);
         self.poll();
@@ -214,6 +234,38 @@ impl<'a> Replay<'a> {
             waker.wake();
             self.poll();
         }
+    }
+
+    fn answer(&mut self, request: &str, result: Result<Option<String>, Failure>) {
+        let task = self.turn.borrow_mut().task_of(request);
+        if let Some(task) = task {
+            self.resolve(task, result);
+        }
+    }
+
+    fn grant(&mut self, section: &str) {
+        if self.turn.borrow_mut().granted(section) {
+            self.answer(section, Ok(None));
+        }
+    }
+
+    /// A panic is a failure; that of something of the outside says what to do instead.
+    fn panicked(&self, panic: &(dyn std::any::Any + Send)) -> Failure {
+        let failure = Failure::from_panic(panic);
+        if failure.kind == PANIC && nowhere::is_refusal(&failure.message) {
+            return self.foreign();
+        }
+        failure
+    }
+
+    fn foreign(&self) -> Failure {
+        let place = self.turn.borrow().last_place();
+        let after = place.map_or_else(String::new, |place| format!(" after the step at {place}"));
+        let message = format!(
+            "the code waits{after} for something that is not of its context, such as tokio::time::sleep or a \
+             network call: use ctx.timer() to wait, and do everything else in an activity"
+        );
+        Failure::new(FOREIGN_AWAIT, message)
     }
 
     /// Polls the code as long as it wants to be polled.
@@ -231,7 +283,7 @@ impl<'a> Replay<'a> {
                     let next = self.turn.borrow_mut().continue_as_new.take();
                     self.outcome = next.map(Outcome::ContinuedAsNew);
                 }
-                Err(panic) => self.outcome = Some(Outcome::Failed(Failure::from_panic(panic.as_ref()))),
+                Err(panic) => self.outcome = Some(Outcome::Failed(self.panicked(panic.as_ref()))),
             }
             if self.outcome.is_some() {
                 self.drop_code(code);
@@ -263,13 +315,12 @@ impl<'a> Replay<'a> {
             let message = "the server sent a history that does not begin with ExecutionStarted";
             self.outcome = Some(Outcome::Failed(Failure::new("InvalidHistory", message)));
         } else if !self.turn.borrow().is_awaited() {
-            let message = "the code waits for something that is not of its context, such as tokio::time::sleep \
-                           or a network call: use ctx.timer() to wait, and do everything else in an activity";
-            self.outcome = Some(Outcome::Failed(Failure::new(FOREIGN_AWAIT, message)));
+            self.outcome = Some(Outcome::Failed(self.foreign()));
         }
     }
 
     fn finish(mut self) -> (Vec<pb::OrchestratorAction>, Option<String>) {
+        self.turn.borrow_mut().phase = Phase::Over;
         if let Some(code) = self.code.take() {
             // Whatever it says now, the turn is over.
             let outcome = self.outcome.take();
@@ -307,6 +358,9 @@ fn is_input(event: &pb::HistoryEvent) -> bool {
                 | Event::SubOrchestrationInstanceFailed(_)
                 | Event::TimerFired(_)
                 | Event::EventRaised(_)
+                | Event::EntityOperationCompleted(_)
+                | Event::EntityOperationFailed(_)
+                | Event::EntityLockGranted(_)
         )
     )
 }

@@ -1,9 +1,5 @@
-//! Orchestrations against histories: each test plays the server, turn by turn.
-//!
-//! The scripted server confirms every action in order, as real ones do, and is asked for nothing else.
+//! What orchestration code may do, each test playing the server turn by turn.
 
-use std::collections::BTreeMap;
-use std::future::Future;
 use std::time::Duration;
 
 use outlast_proto::durable_task as pb;
@@ -12,147 +8,21 @@ use pb::orchestrator_action::OrchestratorActionType as Action;
 use prost_types::Timestamp;
 
 use super::context::Context;
-use super::join::{Either, all, select2};
+use super::join::{Either, all, first, select2};
+use super::replay;
 use super::retry::Retry;
-use super::{Function, replay};
+use super::script::{
+    Script, call, completed, end, event, failed, failure, fired, functions, output, raised, tasks,
+};
+use crate::definition::Named;
+use crate::event::Event as External;
 use crate::failure::{FOREIGN_AWAIT, Failure, NON_DETERMINISM, PANIC};
-use crate::value;
-
-/// A server with one instance.
-struct Script {
-    functions: BTreeMap<String, Function>,
-    past: Vec<pb::HistoryEvent>,
-    seconds: i64,
-}
-
-fn functions<O, Fut>(code: impl Fn(Context, u32) -> Fut + Send + Sync + 'static) -> BTreeMap<String, Function>
-where
-    O: serde::Serialize,
-    Fut: Future<Output = Result<O, Failure>> + 'static,
-{
-    let run: Function = Box::new(move |ctx, input| {
-        let running = code(ctx, value::read(input.as_deref()).unwrap());
-        Box::pin(async move { Ok(value::write(&running.await?)?) })
-    });
-    BTreeMap::from([("main".to_owned(), run)])
-}
-
-fn event(event_id: i32, event_type: Event) -> pb::HistoryEvent {
-    let timestamp = Some(Timestamp { seconds: 0, nanos: 0 });
-    pb::HistoryEvent { event_id, timestamp, event_type: Some(event_type) }
-}
-
-fn completed(task_scheduled_id: i32, result: &str) -> pb::HistoryEvent {
-    event(-1, Event::TaskCompleted(pb::TaskCompletedEvent { task_scheduled_id, result: Some(result.into()) }))
-}
-
-fn failed(task_scheduled_id: i32, failure: Failure) -> pb::HistoryEvent {
-    let failure_details = Some(failure.into_wire());
-    event(-1, Event::TaskFailed(pb::TaskFailedEvent { task_scheduled_id, failure_details }))
-}
-
-fn fired(timer_id: i32) -> pb::HistoryEvent {
-    event(-1, Event::TimerFired(pb::TimerFiredEvent { fire_at: None, timer_id }))
-}
-
-fn raised(name: &str, input: &str) -> pb::HistoryEvent {
-    event(-1, Event::EventRaised(pb::EventRaisedEvent { name: name.into(), input: Some(input.into()) }))
-}
-
-impl Script {
-    /// Runs the first turn with input 7.
-    fn start<O, Fut>(code: impl Fn(Context, u32) -> Fut + Send + Sync + 'static) -> (Self, Vec<Action>)
-    where
-        O: serde::Serialize,
-        Fut: Future<Output = Result<O, Failure>> + 'static,
-    {
-        let mut script = Self { functions: functions(code), past: Vec::new(), seconds: 0 };
-        let started =
-            pb::ExecutionStartedEvent { name: "main".into(), input: Some("7".into()), ..Default::default() };
-        let actions = script.turn(vec![event(-1, Event::ExecutionStarted(started))]);
-        (script, actions)
-    }
-
-    /// Runs one more turn and commits it.
-    fn turn(&mut self, inputs: Vec<pb::HistoryEvent>) -> Vec<Action> {
-        self.seconds += 1;
-        let mut orchestrator = event(-1, Event::OrchestratorStarted(pb::OrchestratorStartedEvent {}));
-        orchestrator.timestamp = Some(Timestamp { seconds: self.seconds, nanos: 5 });
-        let new: Vec<_> = std::iter::once(orchestrator).chain(inputs).collect();
-        let request = pb::OrchestratorRequest {
-            instance_id: "i".into(),
-            execution_id: Some("e".into()),
-            past_events: self.past.clone(),
-            new_events: new.clone(),
-            ..Default::default()
-        };
-        let response = replay::run(&self.functions, request, "token".into());
-        assert_eq!(response.completion_token, "token");
-        self.past.extend(new);
-        self.past.extend(response.actions.iter().filter_map(confirmation));
-        response.actions.into_iter().filter_map(|action| action.orchestrator_action_type).collect()
-    }
-}
-
-fn confirmation(action: &pb::OrchestratorAction) -> Option<pb::HistoryEvent> {
-    let confirmed = match action.orchestrator_action_type.as_ref()? {
-        Action::ScheduleTask(task) => {
-            Event::TaskScheduled(pb::TaskScheduledEvent { name: task.name.clone(), ..Default::default() })
-        }
-        Action::CreateSubOrchestration(child) => {
-            let name = child.name.clone();
-            let created = pb::SubOrchestrationInstanceCreatedEvent { name, ..Default::default() };
-            Event::SubOrchestrationInstanceCreated(created)
-        }
-        Action::CreateTimer(timer) => Event::TimerCreated(pb::TimerCreatedEvent { fire_at: timer.fire_at }),
-        Action::SendEvent(sent) => {
-            Event::EventSent(pb::EventSentEvent { name: sent.name.clone(), ..Default::default() })
-        }
-        _ => return None,
-    };
-    Some(event(action.id, confirmed))
-}
-
-/// How the turn ended the orchestration: its status and either its result or its failure.
-fn end(actions: &[Action]) -> (pb::OrchestrationStatus, String) {
-    let Some(Action::CompleteOrchestration(end)) = actions.last() else { panic!("goes on: {actions:?}") };
-    let failure = end.failure_details.as_ref();
-    let text = failure.map_or_else(
-        || end.result.clone().unwrap_or_default(),
-        |failure| format!("{}: {}", failure.error_type, failure.error_message),
-    );
-    (end.orchestration_status(), text)
-}
-
-fn output(actions: &[Action]) -> String {
-    let (status, text) = end(actions);
-    assert_eq!(status, pb::OrchestrationStatus::Completed, "{text}");
-    text
-}
-
-fn failure(actions: &[Action]) -> String {
-    let (status, text) = end(actions);
-    assert_eq!(status, pb::OrchestrationStatus::Failed);
-    text
-}
-
-fn tasks(actions: &[Action]) -> Vec<&str> {
-    actions.iter().filter_map(task_name).collect()
-}
-
-fn task_name(action: &Action) -> Option<&str> {
-    match action {
-        Action::ScheduleTask(task) => Some(&task.name),
-        Action::CreateTimer(_) => Some("(timer)"),
-        _ => None,
-    }
-}
 
 #[test]
 fn calls_one_after_the_other_are_scheduled_one_by_one() {
     let (mut script, actions) = Script::start(async |ctx, input| {
-        let first: u32 = ctx.call_activity("double", &input).await?;
-        let second: u32 = ctx.call_activity("add", &(first, 1)).await?;
+        let first: u32 = call(&ctx, "double", input).await?;
+        let second: u32 = call(&ctx, "add", (first, 1)).await?;
         Ok(second)
     });
     assert_eq!(tasks(&actions), ["double"]);
@@ -163,7 +33,7 @@ fn calls_one_after_the_other_are_scheduled_one_by_one() {
 #[test]
 fn calls_made_before_the_first_await_run_side_by_side() {
     let (mut script, actions) = Script::start(async |ctx, input| {
-        let calls: Vec<_> = (0..input).map(|n| ctx.call_activity::<u32>("part", &n)).collect();
+        let calls: Vec<_> = (0..input).map(|n| call::<u32>(&ctx, "part", n)).collect();
         all(calls).await.into_iter().sum::<Result<u32, Failure>>()
     });
     assert_eq!(tasks(&actions).len(), 7);
@@ -204,7 +74,7 @@ fn event_that_came_early_is_received() {
 fn failed_activity_is_retried_after_a_timer_with_one_idempotency_key() {
     let (mut script, actions) = Script::start(async |ctx, _| {
         let policy = Retry::new(3, Duration::from_secs(2));
-        ctx.call_activity_with_retry::<u32>("charge", &1, policy).await
+        call::<u32>(&ctx, "charge", 1).retry(policy).await
     });
     assert_eq!(tasks(&actions), ["charge"]);
     let actions = script.turn(vec![failed(1, Failure::from("busy"))]);
@@ -221,7 +91,7 @@ fn failed_activity_is_retried_after_a_timer_with_one_idempotency_key() {
 #[test]
 fn failure_that_cannot_be_retried_is_not() {
     let (mut script, _) = Script::start(async |ctx, _| {
-        ctx.call_activity_with_retry::<u32>("charge", &1, Retry::new(3, Duration::from_secs(2))).await
+        call::<u32>(&ctx, "charge", 1).retry(Retry::new(3, Duration::from_secs(2))).await
     });
     let declined = Failure::new("CardDeclined", "no funds").non_retriable();
     assert_eq!(failure(&script.turn(vec![failed(1, declined)])), "CardDeclined: no funds");
@@ -229,33 +99,38 @@ fn failure_that_cannot_be_retried_is_not() {
 
 #[test]
 fn changed_code_is_told_the_first_step_that_differs() {
-    let (mut script, _) = Script::start(async |ctx, _| ctx.call_activity::<u32>("charge", &1).await);
+    let (mut script, _) = Script::start(async |ctx, _| call::<u32>(&ctx, "charge", 1).await);
     script.functions = functions(async |ctx, _| {
         ctx.timer(Duration::from_secs(1)).await;
-        ctx.call_activity::<u32>("charge", &1).await
+        call::<u32>(&ctx, "charge", 1).await
     });
     let text = failure(&script.turn(vec![completed(1, "1")]));
-    let expected = format!("{NON_DETERMINISM}: at step 1 history has activity 'charge', the code made timer");
+    let expected = format!(
+        "{NON_DETERMINISM}: history has TaskScheduled 'charge' at step 1, the code asked for a timer at "
+    );
     assert!(text.starts_with(&expected), "{text}");
 }
 
 #[test]
 fn code_that_lost_a_step_is_told_so() {
     let (mut script, _) = Script::start(async |ctx, _| {
-        let (first, second) = (ctx.call_activity::<u32>("a", &1), ctx.call_activity::<u32>("b", &1));
+        let (first, second) = (call::<u32>(&ctx, "a", 1), call::<u32>(&ctx, "b", &1));
         Ok((first.await?, second.await?))
     });
-    script.functions = functions(async |ctx, _| ctx.call_activity::<u32>("a", &1).await);
+    script.functions = functions(async |ctx, _| call::<u32>(&ctx, "a", 1).await);
     let text = failure(&script.turn(vec![completed(1, "1")]));
-    assert!(text.contains("at step 2 history has activity 'b', the code made no such step"), "{text}");
+    assert!(
+        text.contains("history has TaskScheduled 'b' at step 2, the code asked for no such step, its last"),
+        "{text}"
+    );
 }
 
 #[test]
 fn code_that_ends_before_history_does_is_told_so() {
-    let (mut script, _) = Script::start(async |ctx, _| ctx.call_activity::<u32>("a", &1).await);
+    let (mut script, _) = Script::start(async |ctx, _| call::<u32>(&ctx, "a", 1).await);
     script.functions = functions(async |_, _| Ok(1));
     let text = failure(&script.turn(vec![completed(1, "1")]));
-    assert!(text.contains("history goes on with step 1, activity 'a'"), "{text}");
+    assert!(text.contains("history goes on with TaskScheduled 'a' at step 1"), "{text}");
 }
 
 #[test]
@@ -298,7 +173,7 @@ fn time_and_ids_are_the_same_in_every_replay() {
     let (mut script, actions) = Script::start(async |ctx, _| {
         let (id, now) = (ctx.new_id(), ctx.now());
         let other = ctx.new_id();
-        ctx.call_activity::<()>("note", &(&id, now, &other)).await?;
+        call::<()>(&ctx, "note", (&id, now, &other)).await?;
         assert!(ctx.now() > now);
         Ok((id, now, other))
     });
@@ -307,7 +182,9 @@ fn time_and_ids_are_the_same_in_every_replay() {
     let (id, _, other): (String, std::time::SystemTime, String) = serde_json::from_str(&first).unwrap();
     assert_ne!(id, other);
     assert_eq!((id.len(), id.as_bytes()[14], id.matches('-').count()), (36, b'8', 4));
-    assert_eq!(output(&script.turn(vec![completed(1, "null")])), first);
+    let again: serde_json::Value =
+        serde_json::from_str(&output(&script.turn(vec![completed(1, "null")]))).unwrap();
+    assert_eq!(again, serde_json::from_str::<serde_json::Value>(&first).unwrap());
 }
 
 #[test]
@@ -315,8 +192,8 @@ fn continue_as_new_takes_events_along_and_not_timers() {
     let (mut script, _) = Script::start(async |ctx, input: u32| {
         let _late = ctx.timer(Duration::from_secs(60));
         ctx.wait_event::<()>("go").await?;
-        ctx.call_activity::<()>("audit", &input).await.ok();
-        ctx.continue_as_new::<u32>(&(input + 1)).await
+        call::<()>(&ctx, "audit", input).await.ok();
+        ctx.continue_as_new::<u32, Failure>(input + 1).await
     });
     script.turn(vec![raised("b", "1"), raised("a", "2"), raised("go", "null"), raised("b", "3")]);
     let actions = script.turn(vec![completed(2, "null")]);
@@ -334,9 +211,9 @@ fn continue_as_new_takes_events_along_and_not_timers() {
 #[test]
 fn calls_nobody_waits_for_are_made_with_the_end() {
     let (_, actions) = Script::start(async |ctx, _| {
-        drop(ctx.call_activity::<()>("audit", &1));
+        drop(call::<()>(&ctx, "audit", 1));
         drop(ctx.timer(Duration::from_secs(1)));
-        ctx.send_event("other", "done", &1)?;
+        ctx.send_event("other", "done", 1)?;
         Ok(1)
     });
     assert_eq!(tasks(&actions), ["audit"]);
@@ -346,7 +223,7 @@ fn calls_nobody_waits_for_are_made_with_the_end() {
 
 #[test]
 fn termination_ends_with_the_output_given() {
-    let (mut script, _) = Script::start(async |ctx, _| ctx.call_activity::<u32>("a", &1).await);
+    let (mut script, _) = Script::start(async |ctx, _| call::<u32>(&ctx, "a", 1).await);
     let terminated = pb::ExecutionTerminatedEvent { input: Some("\"why\"".into()), recurse: true };
     let actions = script.turn(vec![event(-1, Event::ExecutionTerminated(terminated))]);
     assert_eq!(end(&actions), (pb::OrchestrationStatus::Terminated, "\"why\"".to_owned()));
@@ -355,8 +232,8 @@ fn termination_ends_with_the_output_given() {
 #[test]
 fn suspended_code_sees_results_when_it_is_resumed() {
     let (mut script, _) = Script::start(async |ctx, _| {
-        let first: u32 = ctx.call_activity("a", &1).await?;
-        ctx.call_activity::<u32>("b", &first).await
+        let first: u32 = call(&ctx, "a", 1).await?;
+        call::<u32>(&ctx, "b", first).await
     });
     let suspended = event(-1, Event::ExecutionSuspended(pb::ExecutionSuspendedEvent { input: None }));
     assert!(script.turn(vec![suspended, completed(1, "1")]).is_empty());
@@ -368,8 +245,8 @@ fn suspended_code_sees_results_when_it_is_resumed() {
 #[test]
 fn second_result_of_a_task_changes_nothing() {
     let (mut script, _) = Script::start(async |ctx, _| {
-        let first: u32 = ctx.call_activity("a", &1).await?;
-        ctx.call_activity::<u32>("b", &first).await
+        let first: u32 = call(&ctx, "a", 1).await?;
+        call::<u32>(&ctx, "b", first).await
     });
     assert_eq!(tasks(&script.turn(vec![completed(1, "1"), completed(1, "9"), completed(77, "9")])), ["b"]);
     assert_eq!(output(&script.turn(vec![completed(2, "2")])), "2");
@@ -377,7 +254,7 @@ fn second_result_of_a_task_changes_nothing() {
 
 #[test]
 fn unknown_orchestration_is_a_failure() {
-    let (mut script, _) = Script::start(async |ctx, _| ctx.call_activity::<u32>("a", &1).await);
+    let (mut script, _) = Script::start(async |ctx, _| call::<u32>(&ctx, "a", 1).await);
     script.functions.clear();
     assert!(failure(&script.turn(vec![completed(1, "1")])).starts_with("OrchestratorTaskNotFound"));
 }
@@ -385,8 +262,8 @@ fn unknown_orchestration_is_a_failure() {
 #[test]
 fn custom_status_and_sub_orchestration_reach_the_server() {
     let code = functions(async |ctx, input: u32| {
-        ctx.set_custom_status(&format!("working on {input}"));
-        ctx.call_sub_orchestration_as::<u32>("child-1", "child", &input).await
+        ctx.set_custom_status(format!("working on {input}"));
+        ctx.sub_orchestration(Named::<u32, u32>::new("child"), input).id("child-1").await
     });
     let started =
         pb::ExecutionStartedEvent { name: "main".into(), input: Some("7".into()), ..Default::default() };
@@ -400,4 +277,127 @@ fn custom_status_and_sub_orchestration_reach_the_server() {
         panic!("no child")
     };
     assert_eq!((child.instance_id.as_str(), response.actions[0].id), ("child-1", 1));
+}
+
+#[test]
+fn combinators_of_others_work_and_draw_no_lots() {
+    let (mut script, actions) = Script::start(async |ctx, _| {
+        let (a, b) = tokio::join!(call::<u32>(&ctx, "a", 1), call::<u32>(&ctx, "b", 2));
+        let (slow, fast) = (call::<u32>(&ctx, "slow", 3), call::<u32>(&ctx, "fast", 4));
+        tokio::select! {
+            biased;
+            slow = slow => Ok((a?, b?, slow?)),
+            fast = fast => Ok((a?, b?, fast? + 100)),
+        }
+    });
+    assert_eq!(tasks(&actions), ["a", "b"]);
+    assert_eq!(tasks(&script.turn(vec![completed(2, "2"), completed(1, "1")])), ["slow", "fast"]);
+    assert_eq!(output(&script.turn(vec![completed(4, "4"), completed(3, "3")])), "[1,2,104]");
+}
+
+#[test]
+fn first_of_many_is_the_first_in_history() {
+    let (mut script, _) = Script::start(async |ctx, _| {
+        let calls: Vec<_> = ["a", "b", "c"].map(|name| call::<u32>(&ctx, name, 1)).into();
+        let (number, output) = first(calls).await;
+        Ok((number, output?))
+    });
+    assert_eq!(output(&script.turn(vec![completed(3, "30"), completed(1, "10")])), "[2,30]");
+}
+
+#[test]
+fn an_event_in_time_ends_a_timeout_and_so_does_the_time() {
+    const PAID: External<u32> = External::new("paid");
+    let code = async |ctx: Context, _| match ctx.timeout(Duration::from_secs(9), ctx.wait_event(PAID)).await {
+        Ok(cents) => Ok(cents?),
+        Err(elapsed) => Err(elapsed.into()),
+    };
+    let (mut script, _) = Script::start(code);
+    assert_eq!(output(&script.turn(vec![raised("Paid", "5"), fired(1)])), "5");
+    let (mut script, _) = Script::start(code);
+    assert!(failure(&script.turn(vec![fired(1), raised("Paid", "5")])).starts_with("Elapsed"));
+}
+
+#[test]
+fn sleeping_in_the_runtime_is_a_failure_that_says_what_to_do() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _inside = runtime.enter();
+    let (_, actions) = Script::start(async |ctx, _| {
+        drop(call::<u32>(&ctx, "a", 1));
+        tokio::select! {
+            biased;
+            () = ctx.timer(Duration::from_secs(1)) => {}
+            () = tokio::time::sleep_until(tokio::time::Instant::now()) => {}
+        }
+        Ok(())
+    });
+    let text = failure(&actions);
+    assert!(text.starts_with(FOREIGN_AWAIT) && text.contains("tests.rs:"), "{text}");
+}
+
+#[test]
+fn a_place_in_the_code_is_named_when_code_and_history_differ() {
+    let (mut script, _) = Script::start(async |ctx, _| call::<u32>(&ctx, "a", 1).await);
+    script.functions = functions(async |ctx, _| call::<u32>(&ctx, "b", 1).await);
+    let text = failure(&script.turn(vec![completed(1, "1")]));
+    assert!(text.contains("the code asked for activity 'b' at ") && text.contains("tests.rs:"), "{text}");
+}
+
+#[test]
+fn code_is_patched_where_history_has_not_gone_the_old_way() {
+    let old = async |ctx: Context, _| call::<u32>(&ctx, "charge", 1).await;
+    let new = async |ctx: Context, _| {
+        if ctx.patched("fraud") {
+            call::<u32>(&ctx, "check", 1).await?;
+        }
+        call::<u32>(&ctx, "charge", 1).await
+    };
+    let deprecated = async |ctx: Context, _| {
+        ctx.deprecate_patch("fraud");
+        call::<u32>(&ctx, "check", 1).await?;
+        call::<u32>(&ctx, "charge", 1).await
+    };
+    let (mut script, _) = Script::start(old);
+    script.functions = functions(new);
+    assert_eq!(output(&script.turn(vec![completed(1, "1")])), "1");
+    let (mut script, actions) = Script::start(new);
+    assert!(matches!(&actions[0], Action::SendEvent(mark) if mark.name == "outlast.patch/fraud"));
+    assert_eq!(tasks(&actions), ["check"]);
+    let actions = script.turn(vec![raised("outlast.patch/fraud", "null"), completed(2, "0")]);
+    assert_eq!(tasks(&actions), ["charge"]);
+    script.functions = functions(deprecated);
+    assert_eq!(output(&script.turn(vec![completed(3, "7")])), "7");
+}
+
+#[test]
+fn code_logs_nothing_while_it_replays() {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static LOGGED: AtomicU32 = AtomicU32::new(0);
+    struct Count;
+    impl tracing::Subscriber for Count {
+        fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+            true
+        }
+        fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+            tracing::span::Id::from_u64(1)
+        }
+        fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+        fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+        fn event(&self, _: &tracing::Event<'_>) {
+            LOGGED.fetch_add(1, Ordering::Relaxed);
+        }
+        fn enter(&self, _: &tracing::span::Id) {}
+        fn exit(&self, _: &tracing::span::Id) {}
+    }
+    tracing::subscriber::with_default(Count, || {
+        let (mut script, _) = Script::start(async |ctx, _| {
+            tracing::info!("begins");
+            call::<u32>(&ctx, "a", 1).await?;
+            tracing::info!("goes on");
+            call::<u32>(&ctx, "b", 1).await
+        });
+        script.turn(vec![completed(1, "1")]);
+        script.turn(vec![completed(2, "1")]);
+    });
+    assert_eq!(LOGGED.load(Ordering::Relaxed), 2);
 }

@@ -5,12 +5,15 @@
 //! can run user code that borrows it again.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::panic::Location;
 use std::task::Waker;
 
 use outlast_proto::durable_task as pb;
 use pb::orchestrator_action::OrchestratorActionType as Action;
 use prost_types::Timestamp;
 
+use super::patches::Patches;
+use super::section::Sections;
 use crate::failure::Failure;
 
 /// What an orchestration is, as its history's first event says.
@@ -42,15 +45,33 @@ struct Arrived {
     event: pb::HistoryEvent,
 }
 
+/// How far the turn is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The code goes over what is committed.
+    #[default]
+    Replaying,
+    /// The code sees what is new.
+    Live,
+    /// The code is dropped, not because it went on but because there is nothing more to see.
+    Over,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Turn {
     pub(crate) identity: Identity,
     pub(crate) now: Timestamp,
-    pub(crate) is_replaying: bool,
+    pub(crate) phase: Phase,
     /// Actions that history has not confirmed, by id.
     pub(crate) pending: BTreeMap<i32, Action>,
     /// The task with id `n` is at `n - 1`. Invariant: one slot for each id given out.
     slots: Vec<Slot>,
+    /// Where in the code each task was asked for. Invariant: as many as slots.
+    places: Vec<&'static Location<'static>>,
+    /// Which task waits for the answer to an entity, by the request's id.
+    requests: BTreeMap<String, i32>,
+    pub(crate) sections: Sections,
+    pub(crate) patches: Patches,
     /// By name in lower case, oldest first.
     arrived: BTreeMap<String, VecDeque<Arrived>>,
     arrived_count: u64,
@@ -65,21 +86,60 @@ pub(crate) struct Turn {
 
 impl Turn {
     pub(crate) fn new(identity: Identity) -> Self {
-        Self { identity, is_replaying: true, ..Self::default() }
+        Self { identity, ..Self::default() }
     }
 
     /// Adds an action and gives its id; the first is 1.
+    #[track_caller]
     pub(crate) fn schedule(&mut self, action: Action) -> i32 {
-        self.slots.push(Slot::Open(None));
-        let id = i32::try_from(self.slots.len()).expect("a turn's history holds fewer than 2^31 tasks");
+        self.schedule_at(action, Location::caller())
+    }
+
+    /// The same for an action that was asked for at another place of the code.
+    pub(crate) fn schedule_at(&mut self, action: Action, place: &'static Location<'static>) -> i32 {
+        let id = self.add(Slot::Open(None), place);
         self.pending.insert(id, action);
         id
     }
 
-    /// A task that had its result before it was scheduled, because its input cannot be written.
+    /// A task that had its result before it was scheduled, because it cannot be asked for.
+    #[track_caller]
     pub(crate) fn schedule_failed(&mut self, failure: Failure) -> i32 {
-        self.slots.push(Slot::Done(Err(failure)));
+        self.add(Slot::Done(Err(failure)), Location::caller())
+    }
+
+    /// A task that waits for the answer to a request of its own id.
+    #[track_caller]
+    pub(crate) fn schedule_request(&mut self, request: String, action: Action) -> i32 {
+        let id = self.schedule(action);
+        self.requests.insert(request, id);
+        id
+    }
+
+    /// Which task waits for the answer to a request.
+    pub(crate) fn task_of(&mut self, request: &str) -> Option<i32> {
+        self.requests.remove(request)
+    }
+
+    fn add(&mut self, slot: Slot, place: &'static Location<'static>) -> i32 {
+        self.slots.push(slot);
+        self.places.push(place);
         i32::try_from(self.slots.len()).expect("a turn's history holds fewer than 2^31 tasks")
+    }
+
+    /// Where in the code a task was asked for.
+    pub(crate) fn place(&self, id: i32) -> Option<&'static Location<'static>> {
+        self.places.get(usize::try_from(id).ok()?.checked_sub(1)?).copied()
+    }
+
+    /// Where in the code the last task was asked for.
+    pub(crate) fn last_place(&self) -> Option<&'static Location<'static>> {
+        self.places.last().copied()
+    }
+
+    /// Whether a task has its result, taken or not.
+    pub(crate) fn is_done(&mut self, id: i32) -> bool {
+        matches!(self.slot(id), Some(Slot::Done(_)))
     }
 
     fn slot(&mut self, id: i32) -> Option<&mut Slot> {

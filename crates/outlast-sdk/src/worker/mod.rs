@@ -1,32 +1,25 @@
 //! Runs orchestrations and activities for a server.
 //!
-//! - here: what a worker runs, and for whom;
+//! - here: for whom a worker works, and how much at a time; `code`: what it runs;
 //! - `session`: the life of its connection;
 //! - `perform`: what becomes of one work item;
 //! - `backoff`: how long to wait before the next attempt.
 
 mod backoff;
+mod code;
 mod perform;
 mod session;
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
-use crate::activity::{self, ActivityContext};
 use crate::client::Link;
 use crate::error::Error;
-use crate::failure::Failure;
-use crate::orchestration;
-use crate::orchestration::context::Context;
-use crate::value;
+use crate::registry::Registry;
 
 /// How many turns a worker takes at a time unless told otherwise. Turns are short.
 const ORCHESTRATIONS_MAX_DEFAULT: u32 = 1000;
@@ -35,26 +28,17 @@ const ACTIVITIES_MAX_DEFAULT: u32 = 200;
 /// A server pings at least every 30 s; four missed pings are a dead connection.
 const SILENCE_MAX_DEFAULT: Duration = Duration::from_secs(120);
 
-/// The code a worker runs, by name.
-#[derive(Default)]
-pub(crate) struct Registry {
-    pub(crate) orchestrations: BTreeMap<String, orchestration::Function>,
-    pub(crate) activities: BTreeMap<String, activity::Function>,
-}
-
 /// A worker that has not been started: what it runs, and how much at a time.
 ///
 /// ```no_run
-/// # use outlast_sdk::{ActivityContext, Context, Failure, Worker};
+/// # use outlast_sdk::{activity, orchestration, ActivityContext, Context, Failure, Worker};
+/// # #[orchestration]
+/// # async fn greet(ctx: Context, name: String) -> Result<String, Failure> { ctx.call(hello, name).await }
+/// # #[activity]
+/// # async fn hello(_: ActivityContext, name: String) -> Result<String, Failure> { Ok(name) }
 /// # async fn example() -> Result<(), outlast_sdk::Error> {
-/// let worker = Worker::new("http://localhost:4001")
-///     .orchestration("greet", async |ctx: Context, name: String| {
-///         ctx.call_activity::<String>("hello", &name).await
-///     })
-///     .activity("hello", |_: ActivityContext, name: String| async move {
-///         Ok::<_, Failure>(format!("hello {name}"))
-///     })
-///     .start()?;
+/// let worker = Worker::new("http://localhost:4001").orchestration(greet).activity(hello).start()?;
+/// tokio::signal::ctrl_c().await.ok();
 /// worker.stop().await;
 /// # Ok(())
 /// # }
@@ -83,6 +67,7 @@ impl fmt::Debug for Worker {
             .field("hub", &self.hub)
             .field("orchestrations", &self.registry.orchestrations.keys())
             .field("activities", &self.registry.activities.keys())
+            .field("entities", &self.registry.entities.keys())
             .field("limits", &self.limits)
             .finish()
     }
@@ -90,6 +75,10 @@ impl fmt::Debug for Worker {
 
 impl Worker {
     /// A worker for the hub `default` of the server at an address such as `http://localhost:4001`.
+    ///
+    /// ```
+    /// let worker = outlast_sdk::Worker::new("http://localhost:4001");
+    /// ```
     pub fn new(address: impl Into<String>) -> Self {
         let limits = Limits {
             orchestrations_max: ORCHESTRATIONS_MAX_DEFAULT,
@@ -101,55 +90,21 @@ impl Worker {
     }
 
     /// Works for another task hub.
+    ///
+    /// ```
+    /// let worker = outlast_sdk::Worker::new("http://localhost:4001").task_hub("staging");
+    /// ```
     #[must_use]
     pub fn task_hub(mut self, name: impl Into<String>) -> Self {
         self.hub = Some(name.into());
         self
     }
 
-    /// Runs orchestrations of this name with this code. The code must be deterministic, see [`Context`].
-    #[must_use]
-    pub fn orchestration<I, O, E, F, Fut>(mut self, name: impl Into<String>, code: F) -> Self
-    where
-        I: DeserializeOwned + 'static,
-        O: Serialize,
-        E: Into<Failure>,
-        F: Fn(Context, I) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<O, E>> + 'static,
-    {
-        let run: orchestration::Function = Box::new(move |ctx, input| match value::read(input.as_deref()) {
-            Err(error) => Box::pin(std::future::ready(Err(input_failure(&error)))),
-            Ok(input) => {
-                let running = code(ctx, input);
-                Box::pin(async move { output(running.await) })
-            }
-        });
-        self.registry.orchestrations.insert(name.into(), run);
-        self
-    }
-
-    /// Runs activities of this name with this code, each as a task of the tokio runtime.
-    #[must_use]
-    pub fn activity<I, O, E, F, Fut>(mut self, name: impl Into<String>, code: F) -> Self
-    where
-        I: DeserializeOwned + 'static,
-        O: Serialize,
-        E: Into<Failure>,
-        F: Fn(ActivityContext, I) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<O, E>> + Send + 'static,
-    {
-        let run: activity::Function = Box::new(move |ctx, input| match value::read(input.as_deref()) {
-            Err(error) => Box::pin(std::future::ready(Err(input_failure(&error)))),
-            Ok(input) => {
-                let running = code(ctx, input);
-                Box::pin(async move { output(running.await) })
-            }
-        });
-        self.registry.activities.insert(name.into(), run);
-        self
-    }
-
     /// Takes at most so many orchestration turns at a time.
+    ///
+    /// ```
+    /// let worker = outlast_sdk::Worker::new("http://localhost:4001").orchestrations_max(50);
+    /// ```
     #[must_use]
     pub fn orchestrations_max(mut self, count: u32) -> Self {
         self.limits.orchestrations_max = count.max(1);
@@ -157,6 +112,10 @@ impl Worker {
     }
 
     /// Runs at most so many activities at a time.
+    ///
+    /// ```
+    /// let worker = outlast_sdk::Worker::new("http://localhost:4001").activities_max(8);
+    /// ```
     #[must_use]
     pub fn activities_max(mut self, count: u32) -> Self {
         self.limits.activities_max = count.max(1);
@@ -164,6 +123,10 @@ impl Worker {
     }
 
     /// Gives up a connection on which nothing, not even a ping, has come for so long.
+    ///
+    /// ```
+    /// let patient = outlast_sdk::Worker::new("http://localhost:4001").silence_max(std::time::Duration::from_secs(300));
+    /// ```
     #[must_use]
     pub fn silence_max(mut self, duration: Duration) -> Self {
         self.limits.silence_max = duration;
@@ -171,6 +134,10 @@ impl Worker {
     }
 
     /// Takes work of every name, and fails what is not registered, instead of leaving it to other workers.
+    ///
+    /// ```
+    /// let only_one = outlast_sdk::Worker::new("http://localhost:4001").take_everything();
+    /// ```
     #[must_use]
     pub fn take_everything(mut self) -> Self {
         self.limits.takes_everything = true;
@@ -178,6 +145,13 @@ impl Worker {
     }
 
     /// Starts working, on the current tokio runtime.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), outlast_sdk::Error> {
+    /// let running = outlast_sdk::Worker::new("http://localhost:4001").start()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// The address or hub name is not one. A server that is not there is no error: the worker goes on
@@ -202,17 +176,14 @@ impl Worker {
     }
 }
 
-fn output<O: Serialize, E: Into<Failure>>(result: Result<O, E>) -> Result<String, Failure> {
-    Ok(value::write(&result.map_err(Into::into)?)?)
-}
-
-/// The code was never reached: the input is not what it takes, and will not be next time.
-fn input_failure(error: &serde_json::Error) -> Failure {
-    Failure::new(crate::failure::SERIALIZATION, format!("input is not what the code takes: {error}"))
-        .non_retriable()
-}
-
 /// A worker at work. Dropping it stops it at once; [`stop`](Running::stop) lets it finish.
+///
+/// ```
+/// # async fn example(running: outlast_sdk::Running) {
+/// running.connected().await;
+/// running.stop().await;
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Running {
     stop: watch::Sender<bool>,
@@ -222,17 +193,36 @@ pub struct Running {
 
 impl Running {
     /// Whether the server is sending work at this moment.
+    ///
+    /// ```
+    /// # fn example(running: outlast_sdk::Running) {
+    /// let is_healthy = running.is_connected();
+    /// # }
+    /// ```
     pub fn is_connected(&self) -> bool {
         *self.connected.borrow()
     }
 
     /// Waits until the server is sending work.
+    ///
+    /// ```
+    /// # async fn example(running: outlast_sdk::Running) {
+    /// running.connected().await;
+    /// # }
+    /// ```
     pub async fn connected(&self) {
         // An error means that the worker has ended, and there is nothing to wait for.
         let _ = self.connected.clone().wait_for(|connected| *connected).await;
     }
 
     /// Takes no more work, finishes what is in hand, and ends.
+    ///
+    /// ```
+    /// # async fn example(running: outlast_sdk::Running) {
+    /// tokio::signal::ctrl_c().await.ok();
+    /// running.stop().await;
+    /// # }
+    /// ```
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         // A worker that panicked has stopped as well.

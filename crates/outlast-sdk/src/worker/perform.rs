@@ -15,8 +15,8 @@ use super::backoff::Backoff;
 use super::session::Shared;
 use crate::activity::{ActivityContext, Guarded};
 use crate::client::history;
+use crate::entity::batch::Batch;
 use crate::failure::Failure;
-use crate::orchestration::replay;
 
 /// Held by whoever still works for an item.
 pub(super) type InHand = mpsc::Sender<()>;
@@ -48,7 +48,7 @@ pub(super) fn turn(
         tokio::spawn(async move {
             match fetch_history(&shared, request).await {
                 Ok(request) => {
-                    let answer = replay::run(&shared.registry.orchestrations, request, token);
+                    let answer = shared.registry.turn(request, token);
                     answer_turn(&shared, answer, stream_gone).await;
                 }
                 Err(status) => {
@@ -60,7 +60,7 @@ pub(super) fn turn(
         });
         return;
     }
-    let answer = replay::run(&shared.registry.orchestrations, request, token);
+    let answer = shared.registry.turn(request, token);
     tokio::spawn(async move {
         answer_turn(&shared, answer, stream_gone).await;
         drop(in_hand);
@@ -127,7 +127,8 @@ pub(super) fn activity(shared: &Arc<Shared>, request: pb::ActivityRequest, token
     tokio::spawn(async move {
         let permit = Arc::clone(&shared.activities).acquire_owned().await;
         let context = ActivityContext::new(&request);
-        let result = run_activity(&shared, context, &request).await;
+        let observer = &shared.registry.observer;
+        let result = observer.activity(&request.name, run_activity(&shared, context, &request)).await;
         drop(permit);
         answer_activity(&shared, &request, token, result).await;
         drop(in_hand);
@@ -190,10 +191,27 @@ async fn answer_activity(
     }
 }
 
+/// Runs a batch of an entity's operations as a task of its own and has its answer sent.
+///
+/// A batch that is lost comes again as it was: nothing of it has happened before the server says so.
+pub(super) fn entity(shared: &Arc<Shared>, batch: Batch, token: String, in_hand: InHand) {
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move {
+        let name = batch.name();
+        let mut answer = shared.registry.batch(batch).await;
+        answer.completion_token = token;
+        if let Err(status) = Answer::Entity(answer).offer(&shared).await {
+            tracing::warn!(name, %status, "answer of an entity is lost, the server will ask again");
+        }
+        drop(in_hand);
+    });
+}
+
 /// What a worker has to say about an item it has worked on.
 enum Answer {
     Turn(pb::OrchestratorResponse),
     Activity(pb::ActivityResponse),
+    Entity(pb::EntityBatchResult),
 }
 
 impl Answer {
@@ -203,6 +221,9 @@ impl Answer {
         let taken = match self {
             Self::Turn(answer) => {
                 stub.complete_orchestrator_task(link.request_within(answer.clone(), link.deadline)).await
+            }
+            Self::Entity(answer) => {
+                stub.complete_entity_task(link.request_within(answer.clone(), link.deadline)).await
             }
             Self::Activity(answer) => {
                 stub.complete_activity_task(link.request_within(answer.clone(), link.deadline)).await

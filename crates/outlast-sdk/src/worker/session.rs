@@ -13,10 +13,13 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::{Status, Streaming};
 
+use super::Limits;
 use super::backoff::Backoff;
 use super::perform::{self, InHand};
-use super::{Limits, Registry};
 use crate::client::Link;
+use crate::entity::batch::Batch;
+use crate::observe::WorkerEvent;
+use crate::registry::Registry;
 
 /// What the tasks of a worker share.
 pub(crate) struct Shared {
@@ -49,6 +52,7 @@ pub(super) async fn run(
             backoff.reset();
         }
         let delay = backoff.delay();
+        shared.registry.observer.tell(&WorkerEvent::Disconnected { reason: &reason });
         tracing::info!(reason, ?delay, "connection to the server is lost, trying again");
         tokio::select! {
             biased;
@@ -82,6 +86,7 @@ impl Session<'_> {
             },
         };
         self.connected.send_replace(true);
+        self.shared.registry.observer.tell(&WorkerEvent::Connected);
         // Turns in hand when the stream is lost come again; their answers need not be sent for ever.
         let (_stream_lives, stream_gone) = watch::channel(());
         let mut silence = Silence::new(self.shared.limits.silence_max);
@@ -125,7 +130,7 @@ impl Session<'_> {
                 .map(|name| pb::OrchestrationFilter { name, versions: Vec::new() })
                 .collect(),
             activities: activities.map(|name| pb::ActivityFilter { name, versions: Vec::new() }).collect(),
-            entities: Vec::new(),
+            entities: registry.entities.keys().map(|name| pb::EntityFilter { name: name.clone() }).collect(),
         };
         pb::GetWorkItemsRequest {
             max_concurrent_orchestration_work_items: count(limits.orchestrations_max),
@@ -145,8 +150,11 @@ impl Session<'_> {
             Some(Item::ActivityRequest(request)) => {
                 perform::activity(self.shared, request, token, self.in_hand.clone());
             }
-            Some(Item::EntityRequest(_) | Item::EntityRequestV2(_)) => {
-                perform::give_back(self.shared, perform::Kind::Entity, token);
+            Some(Item::EntityRequest(request)) => {
+                perform::entity(self.shared, Batch::from_v1(request), token, self.in_hand.clone());
+            }
+            Some(Item::EntityRequestV2(request)) => {
+                perform::entity(self.shared, Batch::from_v2(request), token, self.in_hand.clone());
             }
             Some(Item::HealthPing(_)) | None => {}
         }

@@ -104,7 +104,7 @@ impl Customer {
         let mut may_have_arrived = false;
         loop {
             let begun = Instant::now();
-            let sent = self.client.start(order::FULFIL, order).id(order.id()).send().await.map(|_| ());
+            let sent = self.client.start(order::fulfil, order).id(order.id()).await.map(|_| ());
             let sent = match sent {
                 Err(Error::AlreadyExists(_)) if may_have_arrived => Ok(()),
                 sent => sent,
@@ -123,7 +123,7 @@ impl Customer {
         }
         loop {
             let begun = Instant::now();
-            let raised = self.client.raise(&order.id(), order::PACKED, &order::packer(order.number)).await;
+            let raised = self.client.raise(&order.id(), order::PACKED, order::packer(order.number)).await;
             if let Some(end) = self.settled(begun, deadline, raised).await {
                 return end;
             }

@@ -8,15 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use outlast_sdk::{ActivityContext, Context, Either, Failure, Retry, Worker, all, select2};
+use outlast_sdk::{ActivityContext, Context, Event, Failure, Retry, Worker, activity, all, orchestration};
 use serde::{Deserialize, Serialize};
 
-/// The event that the warehouse raises.
-pub(super) const PACKED: &str = "packed";
-/// The orchestration's name.
-pub(super) const FULFIL: &str = "fulfil-order";
-/// The activity that must not happen twice.
-pub(super) const CHARGE: &str = "charge-card";
+/// The event that the warehouse raises, with the name of who packed.
+pub(super) const PACKED: Event<String> = Event::new("packed");
 /// How long an ordinary order may wait for its packing.
 const PACK_PATIENCE: Duration = Duration::from_secs(24 * 3600);
 /// How long an order waits that nobody will pack.
@@ -102,27 +98,74 @@ fn mail(number: u32) -> String {
     format!("order {number} is on its way")
 }
 
+/// Why the bank does not take a charge.
+#[derive(Debug, thiserror::Error, Failure)]
+pub(super) enum Bank {
+    #[error("the bank is busy: try again, this was attempt {attempt}")]
+    Busy { attempt: u32 },
+    #[error(transparent)]
+    Other(Failure),
+}
+
 /// The orchestration. It can be stopped at any line, for any time, on any machine.
-async fn fulfil(ctx: Context, order: Order) -> Result<Receipt, Failure> {
-    let reservation = ctx.call_activity("reserve-stock", &order).await?;
+#[orchestration(name = "fulfil-order")]
+pub(super) async fn fulfil(ctx: Context, order: Order) -> Result<Receipt, Failure> {
+    let reservation = ctx.call(reserve, &order).await?;
     let policy = Retry::new(5, Duration::from_millis(100)).delay_max(Duration::from_secs(1));
-    let payment = ctx.call_activity_with_retry(CHARGE, &order, policy).await?;
+    let payment = ctx.call(charge, &order).retry(policy).await?;
     let patience = if order.is_packed() { PACK_PATIENCE } else { PACK_PATIENCE_SHORT };
-    let packed_by = match select2(ctx.wait_event::<String>(PACKED), ctx.timer(patience)).await {
-        Either::First(name) => name?,
-        Either::Second(()) => "nobody in time".to_owned(),
+    let packed_by = match ctx.timeout(patience, ctx.wait_event(PACKED)).await {
+        Ok(name) => name?,
+        Err(_elapsed) => "nobody in time".to_owned(),
     };
-    let shipping = format!("{}-shipping", order.id());
-    let parcels = ctx.call_sub_orchestration_as(&shipping, "ship-order", &order).await?;
-    let mail = ctx.call_activity("send-mail", &order).await?;
+    let parcels = ctx.sub_orchestration(ship, &order).id(format!("{}-shipping", order.id())).await?;
+    let mail = ctx.call(send_mail, &order).await?;
     Ok(Receipt { order: order.number, reservation, payment, packed_by, parcels, mail })
 }
 
 /// The child: all parcels at once.
+#[orchestration(name = "ship-order")]
 async fn ship(ctx: Context, order: Order) -> Result<Vec<String>, Failure> {
-    let parcels = 1..=order.parcels;
-    let calls = parcels.map(|parcel| ctx.call_activity::<String>("ship-parcel", &(order.number, parcel)));
-    all(calls.collect::<Vec<_>>()).await.into_iter().collect()
+    let parcels = (1..=order.parcels).map(|parcel| ctx.call(ship_parcel, (order.number, parcel)));
+    all(parcels).await.into_iter().collect()
+}
+
+#[activity(name = "reserve-stock")]
+async fn reserve(ctx: ActivityContext, order: Order) -> Result<String, Failure> {
+    visit(&ctx).await;
+    Ok(reservation(order.number))
+}
+
+/// The activity that must not happen twice.
+#[activity(name = "charge-card")]
+pub(super) async fn charge(ctx: ActivityContext, order: Order) -> Result<Payment, Bank> {
+    visit(&ctx).await;
+    let attempt = ctx.attempt().unwrap_or(1);
+    if attempt <= order.charge_failures() {
+        return Err(Bank::Busy { attempt });
+    }
+    let world = ctx.resource::<Shared>();
+    let mut world = world.lock().unwrap_or_else(PoisonError::into_inner);
+    world.booked.insert(ctx.idempotency_key(), order.number);
+    Ok(Payment { cents: order.cents, attempt })
+}
+
+#[activity(name = "ship-parcel")]
+async fn ship_parcel(ctx: ActivityContext, order: u32, parcel: u32) -> Result<String, Failure> {
+    visit(&ctx).await;
+    Ok(label(order, parcel))
+}
+
+#[activity(name = "send-mail")]
+async fn send_mail(ctx: ActivityContext, order: Order) -> Result<String, Failure> {
+    visit(&ctx).await;
+    Ok(mail(order.number))
+}
+
+/// Notes that the step is run. Real work takes time, in which a server can die.
+async fn visit(ctx: &ActivityContext) {
+    ctx.resource::<Shared>().lock().unwrap_or_else(PoisonError::into_inner).visit(ctx);
+    tokio::time::sleep(Duration::from_millis(20)).await;
 }
 
 /// The outside world: what was really done, however often it was asked for.
@@ -161,51 +204,17 @@ impl World {
     }
 }
 
-fn charge(world: &Shared, ctx: &ActivityContext, order: &Order) -> Result<Payment, Failure> {
-    let attempt = ctx.attempt().unwrap_or(1);
-    if attempt <= order.charge_failures() {
-        return Err(Failure::new("BankBusy", format!("try again, this was attempt {attempt}")));
-    }
-    let mut world = world.lock().unwrap_or_else(PoisonError::into_inner);
-    world.booked.insert(ctx.idempotency_key(), order.number);
-    Ok(Payment { cents: order.cents, attempt })
-}
-
 /// A worker that knows the sample.
 pub(super) fn worker(address: &str, world: &Shared) -> Worker {
-    let visit = |world: &Shared| {
-        let world = Arc::clone(world);
-        move |ctx: &ActivityContext| world.lock().unwrap_or_else(PoisonError::into_inner).visit(ctx)
-    };
-    let (reserve, ship_parcel, send_mail, visit_charge) =
-        (visit(world), visit(world), visit(world), visit(world));
-    let bank = Arc::clone(world);
     Worker::new(address)
         .activities_max(64)
-        .orchestration(FULFIL, fulfil)
-        .orchestration("ship-order", ship)
-        .activity("reserve-stock", move |ctx, order: Order| {
-            reserve(&ctx);
-            takes_a_moment(Ok(reservation(order.number)))
-        })
-        .activity(CHARGE, move |ctx, order: Order| {
-            visit_charge(&ctx);
-            takes_a_moment(charge(&bank, &ctx, &order))
-        })
-        .activity("ship-parcel", move |ctx, (order, parcel): (u32, u32)| {
-            ship_parcel(&ctx);
-            takes_a_moment(Ok(label(order, parcel)))
-        })
-        .activity("send-mail", move |ctx, order: Order| {
-            send_mail(&ctx);
-            takes_a_moment(Ok(mail(order.number)))
-        })
-}
-
-/// Real work takes time, in which a server can die.
-async fn takes_a_moment<T>(result: Result<T, Failure>) -> Result<T, Failure> {
-    tokio::time::sleep(Duration::from_millis(20)).await;
-    result
+        .resource(Arc::clone(world))
+        .orchestration(fulfil)
+        .orchestration(ship)
+        .activity(reserve)
+        .activity(charge)
+        .activity(ship_parcel)
+        .activity(send_mail)
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 //! The server's word is compared with the outside world's: what the bank has booked is counted where it
 //! was booked (`order::World`).
 
-use outlast_sdk::{Client, Error, Instance, Status, Step};
+use outlast_sdk::{Client, Error, Instance, Signature, Status, Step};
 
 use super::customers::Outcome;
-use super::order::{CHARGE, Order, Receipt};
+use super::order::{Order, Receipt, charge};
 
 /// What was found over all orders.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Findings {
                 if let Err(what) = check_result(order, instance) {
                     self.wrong.push(format!("{id}: {what}"));
                 }
-                let completed = completed(&client.history(&id).await?, CHARGE);
+                let completed = completed(&client.history(&id).await?, charge.name());
                 if completed != 1 {
                     self.charge_not_once.push(format!("{id}: charged {completed} times in its history"));
                 }

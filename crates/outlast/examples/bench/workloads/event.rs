@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use outlast_sdk::Client;
 
-use super::{SYNCS, completed, worker};
+use super::{SYNCS, completed, wait_for_go, worker};
 use crate::process::Server;
 
 const RUNS: u32 = 200;
@@ -20,7 +20,7 @@ pub(crate) async fn run(server: Server) -> anyhow::Result<String> {
     let mut times = Vec::new();
     let mut commits = 0;
     for number in 0..RUNS {
-        let id = client.start("wait_for_go", &number).send().await?;
+        let id = client.start(wait_for_go, number).await?.id().to_owned();
         while client.get(&id).await?.is_none_or(|instance| instance.status != outlast_sdk::Status::Running) {
             tokio::task::yield_now().await;
         }
@@ -30,7 +30,7 @@ pub(crate) async fn run(server: Server) -> anyhow::Result<String> {
             let (client, id) = (client.clone(), id.clone());
             async move { completed(&client, &id).await }
         });
-        client.raise(&id, "go", &number).await?;
+        client.raise(&id, "go", number).await?;
         waiting.await??;
         times.push(began.elapsed());
         commits += server.counter(SYNCS)? - syncs;

@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use outlast_sdk::{ActivityContext, Client, Context, Failure};
+use outlast_sdk::{ActivityContext, Client, Context, Failure, activity, orchestration};
 
 use super::{SYNCS, TURNS, one, worker};
 use crate::process::{Server, used};
@@ -13,25 +13,27 @@ const RUNS: u32 = 20;
 const TURNS_MAX: f64 = 50.0;
 const COMMITS_MAX: f64 = 50.0;
 
+#[orchestration]
 async fn fan_out(ctx: Context, width: u32) -> Result<u64, Failure> {
-    let calls = (0..width).map(|number| ctx.call_activity::<u64>("double", &number));
+    let calls = (0..width).map(|number| ctx.call(double, u64::from(number)));
     outlast_sdk::all(calls).await.into_iter().sum()
 }
 
+#[activity]
 async fn double(_: ActivityContext, number: u64) -> Result<u64, Failure> {
     Ok(number * 2)
 }
 
 pub(crate) async fn run(server: Server) -> anyhow::Result<String> {
     let client = Client::new(&server.grpc)?;
-    let worker = worker(&server).orchestration("fan_out", fan_out).activity("double", double);
+    let worker = worker(&server).orchestration(fan_out).activity(double);
     let worker = worker.activities_max(1_000).start()?;
-    one(&client, "fan_out", 1_000).await?;
+    one(&client, fan_out, 1_000).await?;
     let (turns, syncs) = (server.counter(TURNS)?, server.counter(SYNCS)?);
     let (server_before, own_before) = (server.used()?, used("self")?);
     let began = Instant::now();
     for _ in 0..RUNS {
-        one(&client, "fan_out", 1_000).await?;
+        one(&client, fan_out, 1_000).await?;
     }
     let each = began.elapsed() / RUNS;
     let cpu = server.used()?.cpu - server_before.cpu + used("self")?.cpu - own_before.cpu;

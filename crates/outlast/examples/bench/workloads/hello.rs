@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use outlast_sdk::Client;
 
-use super::{SYNCS, many, one, worker};
+use super::{SYNCS, hello_sequence, many, one, worker};
 use crate::process::{Server, used};
 
 const IN_FLIGHT: usize = 512;
@@ -37,7 +37,7 @@ pub(crate) async fn run(server: Server) -> anyhow::Result<String> {
 async fn sequences(client: &Client, total: usize) -> anyhow::Result<()> {
     many(total, IN_FLIGHT, |_| {
         let client = client.clone();
-        async move { one(&client, "hello_sequence", "a").await }
+        async move { one(&client, hello_sequence, "a").await }
     })
     .await
 }

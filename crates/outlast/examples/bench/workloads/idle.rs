@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use outlast_sdk::Client;
 
-use super::{one, worker};
+use super::{hello_sequence, one, worker};
 use crate::process::Server;
 
 pub(crate) async fn run(server: Server) -> anyhow::Result<String> {
     let client = Client::new(&server.grpc)?;
     let worker = worker(&server).start()?;
     let began = Instant::now();
-    one(&client, "hello_sequence", "a").await?;
+    one(&client, hello_sequence, "a").await?;
     let first = began.elapsed();
     worker.stop().await;
     let before = server.used()?;

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use outlast_sdk::Client;
 
-use super::{SYNCS, one, worker};
+use super::{SYNCS, hello_sequence, one, worker};
 use crate::process::Server;
 
 /// Commits on the critical path of one hello sequence: the start, five activities, the end.
@@ -18,13 +18,13 @@ pub(crate) async fn run(server: Server) -> anyhow::Result<String> {
     let client = Client::new(&server.grpc)?;
     let worker = worker(&server).start()?;
     for _ in 0..20 {
-        one(&client, "hello_sequence", "a").await?;
+        one(&client, hello_sequence, "a").await?;
     }
     let syncs = server.counter(SYNCS)?;
     let mut times = Vec::new();
     for _ in 0..RUNS {
         let began = Instant::now();
-        one(&client, "hello_sequence", "a").await?;
+        one(&client, hello_sequence, "a").await?;
         times.push(began.elapsed());
     }
     let commits = (server.counter(SYNCS)? - syncs) as f64 / f64::from(RUNS);

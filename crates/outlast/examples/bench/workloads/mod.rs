@@ -13,7 +13,9 @@ mod waiting;
 
 use std::time::Duration;
 
-use outlast_sdk::{ActivityContext, Client, Context, Failure, Worker};
+use outlast_sdk::{
+    ActivityContext, Client, Context, Failure, Given, Orchestration, Worker, activity, orchestration,
+};
 use tokio::task::JoinSet;
 
 use crate::process::Server;
@@ -43,33 +45,37 @@ pub(crate) async fn run(name: &str) -> anyhow::Result<String> {
     }
 }
 
+#[orchestration]
 async fn hello_sequence(ctx: Context, name: String) -> Result<u32, Failure> {
     for _ in 0..5 {
-        ctx.call_activity::<String>("hello", &name).await?;
+        ctx.call(hello_to, &name).await?;
     }
     Ok(5)
 }
 
-async fn say_hello(_: ActivityContext, name: String) -> Result<String, Failure> {
+#[activity(name = "hello")]
+async fn hello_to(_: ActivityContext, name: String) -> Result<String, Failure> {
     Ok(format!("hello {name}"))
 }
 
+#[orchestration]
 async fn wait_for_go(ctx: Context, _: u32) -> Result<u32, Failure> {
     ctx.wait_event::<u32>("go").await
 }
 
 /// A worker with what most workloads run.
 fn worker(server: &Server) -> Worker {
-    Worker::new(&server.grpc)
-        .orchestration("hello_sequence", hello_sequence)
-        .orchestration("wait_for_go", wait_for_go)
-        .activity("hello", say_hello)
+    Worker::new(&server.grpc).orchestration(hello_sequence).orchestration(wait_for_go).activity(hello_to)
 }
 
 /// Starts one orchestration and waits until it has completed.
-async fn one(client: &Client, name: &str, input: impl serde::Serialize) -> anyhow::Result<()> {
-    let id = client.start(name, &input).send().await?;
-    completed(client, &id).await
+async fn one<O: Orchestration>(
+    client: &Client,
+    orchestration: O,
+    input: impl Given<O::Input>,
+) -> anyhow::Result<()> {
+    let instance = client.start(orchestration, input).await?;
+    completed(client, instance.id()).await
 }
 
 /// Waits until an instance has completed.

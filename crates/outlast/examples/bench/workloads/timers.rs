@@ -6,7 +6,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use outlast_sdk::{Client, Context, Failure};
+use outlast_sdk::{Client, Context, Failure, orchestration};
 
 use super::{SYNCS, WAIT, many, worker};
 use crate::process::Server;
@@ -18,6 +18,7 @@ const LEAD: Duration = Duration::from_secs(20);
 const COMMITS_MAX: u64 = 2_000;
 
 /// Sleeps until a time in microseconds since 1970; how many microseconds late it woke.
+#[orchestration]
 async fn sleep_until(ctx: Context, due_us: u64) -> Result<i64, Failure> {
     let due = SystemTime::UNIX_EPOCH + Duration::from_micros(due_us);
     ctx.timer_at(due).await;
@@ -29,13 +30,13 @@ async fn sleep_until(ctx: Context, due_us: u64) -> Result<i64, Failure> {
 
 pub(crate) async fn run(server: Server) -> anyhow::Result<String> {
     let client = Client::new(&server.grpc)?;
-    let worker = worker(&server).orchestration("sleep_until", sleep_until).start()?;
+    let worker = worker(&server).orchestration(sleep_until).start()?;
     let due = SystemTime::now() + LEAD;
     let due_us = u64::try_from(due.duration_since(SystemTime::UNIX_EPOCH)?.as_micros())?;
     many(INSTANCES, 512, |number| {
         let client = client.clone();
         async move {
-            client.start("sleep_until", &due_us).id(format!("sleeper-{number}")).send().await?;
+            client.start(sleep_until, due_us).id(format!("sleeper-{number}")).await?;
             Ok(())
         }
     })

@@ -1,0 +1,86 @@
+//! A connection to a server, and what goes with each request on it.
+//!
+//! Made on first use and made again when lost. Not here: what is asked.
+
+use std::time::Duration;
+
+use outlast_proto::durable_task as pb;
+use pb::task_hub_sidecar_service_client::TaskHubSidecarServiceClient;
+use tonic::metadata::AsciiMetadataValue;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status};
+
+use crate::error::Error;
+
+/// How long a call may take unless told otherwise.
+const DEADLINE_DEFAULT: Duration = Duration::from_secs(30);
+/// Far above what a server sends in one message; the limit is there against a peer gone mad.
+const MESSAGE_BYTES_MAX: usize = 256 << 20;
+
+pub(crate) type Stub = TaskHubSidecarServiceClient<Channel>;
+
+/// A connection and what goes with each request on it.
+#[derive(Debug, Clone)]
+pub(crate) struct Link {
+    stub: Stub,
+    pub(super) hub: Option<AsciiMetadataValue>,
+    worker: Option<AsciiMetadataValue>,
+    pub(crate) deadline: Duration,
+}
+
+impl Link {
+    pub(crate) fn new(address: &str, hub: Option<&str>, worker: Option<&str>) -> Result<Self, Error> {
+        let address_error = || Error::Address(address.to_owned());
+        let uri = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
+        let endpoint = Endpoint::from_shared(uri)
+            .map_err(|_| address_error())?
+            .connect_timeout(Duration::from_secs(5))
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .keep_alive_timeout(Duration::from_secs(20))
+            .initial_stream_window_size(4 << 20)
+            .initial_connection_window_size(16 << 20);
+        let stub = TaskHubSidecarServiceClient::new(endpoint.connect_lazy())
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let header = |text: Option<&str>| {
+            text.map(AsciiMetadataValue::try_from)
+                .transpose()
+                .map_err(|_| Error::Invalid("hub name".to_owned()))
+        };
+        Ok(Self { stub, hub: header(hub)?, worker: header(worker)?, deadline: DEADLINE_DEFAULT })
+    }
+
+    pub(crate) fn stub(&self) -> Stub {
+        self.stub.clone()
+    }
+
+    /// A request that says for which hub it is.
+    pub(crate) fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        let metadata = request.metadata_mut();
+        if let Some(hub) = &self.hub {
+            metadata.insert("taskhub", hub.clone());
+        }
+        if let Some(worker) = &self.worker {
+            metadata.insert("workerid", worker.clone());
+        }
+        let agent = concat!("outlast-sdk-rust/", env!("CARGO_PKG_VERSION"));
+        metadata.insert("x-user-agent", AsciiMetadataValue::from_static(agent));
+        request
+    }
+
+    pub(crate) fn request_within<T>(&self, message: T, deadline: Duration) -> Request<T> {
+        let mut request = self.request(message);
+        request.set_timeout(deadline);
+        request
+    }
+
+    pub(crate) fn unary<T>(&self, message: T) -> Request<T> {
+        self.request_within(message, self.deadline)
+    }
+
+    pub(crate) fn error(&self, status: &Status) -> Error {
+        Error::from_status(status, self.deadline)
+    }
+}
