@@ -110,12 +110,24 @@ impl<'a> Replay<'a> {
         }
         self.turn.borrow_mut().phase = Phase::Live;
         for event in new {
-            if self.outcome.is_some() {
-                return;
+            if self.outcome.is_none() {
+                self.on_event(event);
+            } else {
+                self.leave_to_the_next(event);
             }
-            self.on_event(event);
         }
         self.check_awaits();
+    }
+
+    /// An external event that the ended code has not seen goes along when the instance continues as new.
+    fn leave_to_the_next(&mut self, event: pb::HistoryEvent) {
+        if let Some(Event::EventRaised(raised)) = &event.event_type
+            && !patches::is_mark(&raised.name)
+        {
+            let name = raised.name.clone();
+            // Nobody is there to be woken.
+            drop(self.turn.borrow_mut().event_arrived(&name, event));
+        }
     }
 
     /// Goes over what is committed. What the code logs on the way has been logged before.

@@ -209,6 +209,17 @@ fn continue_as_new_takes_events_along_and_not_timers() {
 }
 
 #[test]
+fn events_that_came_with_the_last_one_go_along_too() {
+    let (mut script, _) = Script::start(async |ctx, input: u32| {
+        let step: u32 = ctx.wait_event("go").await?;
+        ctx.continue_as_new::<u32, Failure>(input + step).await
+    });
+    let actions = script.turn(vec![raised("go", "1"), raised("go", "2"), raised("go", "3")]);
+    let [Action::CompleteOrchestration(end)] = actions.as_slice() else { panic!("more than an end") };
+    assert_eq!(end.carryover_events.len(), 2);
+}
+
+#[test]
 fn calls_nobody_waits_for_are_made_with_the_end() {
     let (_, actions) = Script::start(async |ctx, _| {
         drop(call::<()>(&ctx, "audit", 1));
