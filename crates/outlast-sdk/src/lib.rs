@@ -23,6 +23,7 @@ mod observe;
 mod orchestration;
 mod registry;
 mod resources;
+pub mod testing;
 mod time;
 #[cfg(test)]
 mod typed_tests;

@@ -3,6 +3,7 @@
 //! Not here: the connection. A worker and the test kit run the very same functions.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::Future;
 
 use outlast_proto::durable_task as pb;
@@ -25,6 +26,13 @@ pub(crate) struct Registry {
     pub(crate) entities: BTreeMap<String, batch::Function>,
     pub(crate) resources: Resources,
     pub(crate) observer: Observer,
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = (self.orchestrations.keys(), self.activities.keys(), self.entities.keys());
+        formatter.debug_tuple("Registry").field(&names).finish()
+    }
 }
 
 impl Registry {

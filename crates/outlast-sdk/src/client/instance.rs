@@ -115,7 +115,7 @@ pub struct Instance {
 }
 
 impl Instance {
-    pub(super) fn from_wire(state: pb::OrchestrationState) -> Self {
+    pub(crate) fn from_wire(state: pb::OrchestrationState) -> Self {
         let at = |time: Option<&prost_types::Timestamp>| time.map(time::to_system);
         Self {
             status: Status::from_wire(state.orchestration_status()),

@@ -19,17 +19,26 @@ type Step<'a> = (&'static str, &'a str);
 ///
 /// Events that confirm nothing are not for here and pass.
 pub(super) fn confirm(turn: &mut Turn, id: i32, event: &Event) -> Result<(), Failure> {
-    let Some(wanted) = step_of_event(event) else { return Ok(()) };
-    let Some(action) = turn.pending.remove(&id) else {
-        let last =
-            turn.last_place().map_or_else(String::new, |place| format!(", its last one is at {place}"));
-        return Err(difference(id, wanted, &format!("the code asked for no such step{last}")));
+    if step_of_event(event).is_none() {
+        return Ok(());
+    }
+    let action = turn.pending.remove(&id);
+    let place = match &action {
+        Some(_) => turn.place(id).map(|place| format!(" at {place}")),
+        None => turn.last_place().map(|place| format!(", its last one is at {place}")),
     };
-    let asked = step_of_action(&action);
+    compare(action.as_ref(), id, event, &place.unwrap_or_default())
+}
+
+/// Whether what the code asked for is what the event confirms; where in the code that is, for people.
+pub(crate) fn compare(asked: Option<&Action>, id: i32, event: &Event, place: &str) -> Result<(), Failure> {
+    let Some(wanted) = step_of_event(event) else { return Ok(()) };
+    let Some(asked) = asked.map(step_of_action) else {
+        return Err(difference(id, wanted, &format!("the code asked for no such step{place}")));
+    };
     if asked == wanted {
         return Ok(());
     }
-    let place = turn.place(id).map_or_else(String::new, |place| format!(" at {place}"));
     Err(difference(id, wanted, &format!("the code asked for {}{place}", asked_for(asked))))
 }
 

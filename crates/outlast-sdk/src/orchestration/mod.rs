@@ -9,7 +9,7 @@
 
 pub(crate) mod call;
 mod calls;
-mod confirm;
+pub(crate) mod confirm;
 pub(crate) mod context;
 pub(crate) mod entities;
 #[cfg(test)]

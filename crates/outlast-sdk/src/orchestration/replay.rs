@@ -48,6 +48,19 @@ pub(crate) fn run(
     }
 }
 
+/// The names of the events that the code waits for after a turn.
+pub(crate) fn awaited_events(
+    functions: &BTreeMap<String, Function>,
+    request: pb::OrchestratorRequest,
+) -> Vec<String> {
+    let _nowhere = nowhere::enter();
+    let mut replay = Replay::new(functions, &request);
+    replay.feed(request.past_events, request.new_events);
+    let events = replay.turn.borrow().awaited_events();
+    replay.finish();
+    events
+}
+
 /// Notes that the code wants to be polled.
 struct Woken(AtomicBool);
 

@@ -142,6 +142,11 @@ impl Turn {
         matches!(self.slot(id), Some(Slot::Done(_)))
     }
 
+    /// The names of the events that are waited for, in lower case.
+    pub(crate) fn awaited_events(&self) -> Vec<String> {
+        self.waiters.values().map(|(name, _)| name.clone()).collect()
+    }
+
     fn slot(&mut self, id: i32) -> Option<&mut Slot> {
         self.slots.get_mut(usize::try_from(id).ok()?.checked_sub(1)?)
     }
