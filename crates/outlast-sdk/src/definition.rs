@@ -191,6 +191,16 @@ impl<O: Orchestration> Orchestration for &O {}
 /// # Ok(())
 /// # }
 /// ```
+///
+/// ```compile_fail
+/// # use outlast_sdk::{activity, ActivityContext, Context, Failure};
+/// # #[activity]
+/// # async fn hello(_: ActivityContext, name: String) -> Result<String, Failure> { Ok(name) }
+/// # async fn example(ctx: Context) -> Result<(), Failure> {
+/// ctx.call(hello, 7).await?; // a number is not a name
+/// # Ok(())
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not what is taken here: a `{T}`, or a reference to one",
     label = "not a `{T}`"

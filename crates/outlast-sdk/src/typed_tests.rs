@@ -184,3 +184,33 @@ async fn a_state_that_cannot_be_read_is_left_as_it_is() {
     assert_eq!(result.failure_details.unwrap().error_type, crate::SERIALIZATION);
     assert_eq!((result.results.len(), result.entity_state), (0, None));
 }
+
+#[tokio::test]
+async fn whoever_observes_a_worker_is_told_of_turns_activities_and_batches() {
+    use std::sync::{Arc, Mutex};
+
+    use crate::observe::{Observer, WorkerEvent};
+    use crate::registry::Registry;
+
+    let told: Arc<Mutex<Vec<String>>> = Arc::default();
+    let listener = Arc::clone(&told);
+    let observer = Observer::new(move |event| {
+        let line = match event {
+            WorkerEvent::TurnDone { instance_id, replayed, actions, .. } => {
+                format!("turn {instance_id} {replayed} {actions}")
+            }
+            WorkerEvent::ActivityDone { name, failed, .. } => format!("activity {name} {failed}"),
+            WorkerEvent::BatchDone { name, operations, .. } => format!("batch {name} {operations}"),
+            WorkerEvent::Connected | WorkerEvent::Disconnected { .. } => "connection".to_owned(),
+        };
+        listener.lock().unwrap().push(line);
+    });
+    let mut registry = Registry { observer, ..Registry::default() };
+    registry.add_entity::<Stock>();
+    registry
+        .turn(pb::OrchestratorRequest { instance_id: "i".to_owned(), ..Default::default() }, String::new());
+    registry.batch(batch(None, &[("add", "5"), ("add", "6")])).await;
+    let failing = std::future::ready(Err::<(), _>(Failure::new("Busy", "")));
+    registry.observer.activity("charge", failing).await.unwrap_err();
+    assert_eq!(*told.lock().unwrap(), ["turn i 0 1", "batch shelf 2", "activity charge true"]);
+}

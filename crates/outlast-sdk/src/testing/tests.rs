@@ -201,3 +201,31 @@ fn a_history_that_is_cut_off_is_judged_as_far_as_it_goes() {
     replay(waits, &cut).unwrap();
     assert!(replay(sum, &cut).is_err());
 }
+
+#[activity]
+async fn name_of_shop(ctx: ActivityContext) -> Result<String, Failure> {
+    Ok(ctx.resource::<String>().to_string())
+}
+
+#[orchestration]
+async fn asks(ctx: Context) -> Result<String, Failure> {
+    ctx.call(name_of_shop, ()).await
+}
+
+#[tokio::test]
+async fn an_activity_gets_what_the_worker_was_given_and_says_what_it_was_not() {
+    let with = TestHub::new().resource("Pens & Ink".to_owned());
+    let mut hub = with.orchestration(asks).activity(name_of_shop);
+    assert_eq!(hub.run(asks, ()).await.output().unwrap(), "Pens & Ink");
+    let mut hub = TestHub::new().orchestration(asks).activity(name_of_shop);
+    let failure = hub.run(asks, ()).await.output().unwrap_err();
+    assert_eq!(failure.kind, crate::PANIC);
+    assert!(failure.message.contains("give it one with resource()"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_mock_stands_for_an_activity_and_for_a_sub_orchestration() {
+    let hub = TestHub::new().orchestration(patient).mock(shaky, |()| Ok(7));
+    let mut hub = hub.mock_orchestration(sum, |numbers| Ok(numbers.len().try_into().unwrap()));
+    assert_eq!(hub.run(patient, ()).await, Ended::Completed((7, 3)));
+}
