@@ -5,7 +5,8 @@
 //! operator can see. Tests wait for states with deadlines and never for time to pass.
 //!
 //! `cargo xtask test blackbox` runs them with what they need: `OUTLAST_BIN` (the binary under test,
-//! else cargo's), `OUTLAST_PYTHON`, `OUTLAST_NODE` and `OUTLAST_NPM` (where the SDKs are installed).
+//! else cargo's), `OUTLAST_PYTHON`, `OUTLAST_NODE` and `OUTLAST_NPM` (where the SDKs are installed), and
+//! `OUTLAST_EXAMPLES` (where the Rust samples are built).
 
 #![expect(clippy::print_stderr, reason = "what a failed test says about itself")]
 
@@ -15,5 +16,6 @@ mod javascript;
 mod operator;
 mod program;
 mod python;
+mod samples;
 mod scratch;
 mod server;

@@ -3,7 +3,8 @@
 //! Not here: what they do. A program that is dropped is killed, so that a failed test leaves nothing
 //! running. Waiting for a line has a deadline, after which the test fails with all that was said.
 
-use std::io::{BufRead, BufReader, PipeReader};
+use std::fs::File;
+use std::io::{BufRead, BufReader, PipeReader, PipeWriter};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -27,9 +28,19 @@ pub(crate) struct Program {
 impl Program {
     /// Starts it; its stdout and stderr are one stream of lines.
     pub(crate) fn start(command: &mut Command) -> Self {
-        let name = format!("{command:?}");
         let (reader, writer) = std::io::pipe().expect("a pipe can be made");
         let stderr = writer.try_clone().expect("a pipe's end can be copied");
+        Self::spawn(command, (reader, writer), stderr.into())
+    }
+
+    /// Starts it with its stdout alone as lines; its stderr goes into a file.
+    pub(crate) fn start_apart(command: &mut Command, stderr: &Path) -> Self {
+        let stderr = File::create(stderr).expect("a scratch directory can be written to");
+        Self::spawn(command, std::io::pipe().expect("a pipe can be made"), stderr.into())
+    }
+
+    fn spawn(command: &mut Command, (reader, writer): (PipeReader, PipeWriter), stderr: Stdio) -> Self {
+        let name = format!("{command:?}");
         command.stdin(Stdio::piped()).stdout(writer).stderr(stderr);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("start {name}: {error}"));
         // The command holds our copies of the writing end: the stream ends only when they are closed.
@@ -168,7 +179,8 @@ fn sdk(language: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk").join(language)
 }
 
-fn given(variable: &str) -> PathBuf {
+/// What `cargo xtask test blackbox` says about where something is.
+pub(crate) fn given(variable: &str) -> PathBuf {
     let set = std::env::var_os(variable);
     set.unwrap_or_else(|| panic!("{variable} is not set: run `cargo xtask test blackbox`")).into()
 }

@@ -86,9 +86,11 @@ fn demo(tally: &mut Tally) -> Result<()> {
 }
 
 fn black_box(tally: &mut Tally) -> Result<()> {
-    cargo(RELEASE).succeed().context("build for release")?;
+    let with_samples = ["--package", "outlast-sdk", "--bins", "--examples"];
+    cargo(RELEASE).args(&with_samples).succeed().context("build for release")?;
     let sdks = sdks::install()?;
-    tally.harness(sdks::black_box(&sdks, &release("outlast")), LIMIT)
+    let run = sdks::black_box(&sdks, &release("outlast")).env("OUTLAST_EXAMPLES", release("examples"));
+    tally.harness(run, LIMIT)
 }
 
 /// Each mutant is one check.
