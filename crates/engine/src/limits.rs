@@ -17,6 +17,8 @@ pub const TURN_BYTES_MAX: usize = 16 << 20;
 pub const ENTRY_BYTES_MAX: usize = 32 << 20;
 /// Bytes in one work item: what the published workers accept in one message.
 pub const WORK_ITEM_BYTES_MAX: usize = 4 << 20;
+/// Bytes of a history that can be rewound: it is rewritten by one entry.
+pub const REWIND_BYTES_MAX: u64 = 16 << 20;
 /// Actions in one turn: a fan-out of 10,000 and room to spare.
 pub const TURN_ACTIONS_MAX: usize = 20_000;
 /// Events waiting in one instance's inbox; beyond it `raise_event` is refused.

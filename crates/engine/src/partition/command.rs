@@ -6,6 +6,8 @@
 //! validated where it is built (`server::ingress`); `apply` trusts its shape and refuses, as data,
 //! what the state does not allow.
 
+pub use crate::partition::again::{Restart, Rewind, RewindChild};
+
 use std::collections::BTreeMap;
 
 use crate::event::{Action, FailureDetails, HistoryEvent, OrchestrationTraceContext, TraceContext};
@@ -18,7 +20,7 @@ pub struct Entry {
     #[prost(message, required, tag = "1")]
     pub at: Moment,
     /// What is asked.
-    #[prost(oneof = "Command", tags = "10, 11, 12, 13, 14, 15, 30, 31, 50, 51, 70, 71, 72, 73, 74")]
+    #[prost(oneof = "Command", tags = "10, 11, 12, 13, 14, 15, 18, 19, 30, 31, 50, 51, 70, 71, 72, 73, 74")]
     pub command: Option<Command>,
 }
 
@@ -66,6 +68,12 @@ pub enum Command {
     /// Client: remove a finished instance.
     #[prost(message, tag = "15")]
     Purge(Purge),
+    /// Client: begin an ended instance anew.
+    #[prost(message, tag = "18")]
+    Restart(Restart),
+    /// Client: let a failed instance try its failed steps again.
+    #[prost(message, tag = "19")]
+    Rewind(Rewind),
     /// Worker: an orchestrator turn's answer.
     #[prost(message, tag = "30")]
     CompleteOrchestrationTurn(CompleteOrchestrationTurn),
@@ -340,7 +348,7 @@ pub struct ReceiveMessages {
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Message {
     /// What it says.
-    #[prost(oneof = "MessageBody", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "MessageBody", tags = "1, 2, 3, 4, 5, 10")]
     pub body: Option<MessageBody>,
 }
 
@@ -362,6 +370,9 @@ pub enum MessageBody {
     /// Purge a child of a purged parent.
     #[prost(message, tag = "5")]
     PurgeInstance(PurgeInstance),
+    /// A rewound parent waits for its child again.
+    #[prost(message, tag = "10")]
+    RewindChild(RewindChild),
 }
 
 /// Who started a sub-orchestration, and which of its tasks it is.

@@ -130,6 +130,14 @@ pub enum Refusal {
     InboxFull,
     /// The entry was decided under a lease that is over.
     EpochOver,
+    /// The instance has not ended, and only an ended one can be restarted under its own id.
+    NotEnded,
+    /// The instance has not failed, and only a failed one can be rewound.
+    NotFailed,
+    /// The orchestration failed while it held locks on entities; they have been given to others.
+    HeldLocks,
+    /// The history is larger than one entry may rewrite ([`crate::limits::REWIND_BYTES_MAX`]).
+    HistoryTooLarge,
 }
 
 /// All effects of one entry, in order.

@@ -4,6 +4,7 @@
 //! derives from rows alone every effect that is not finished; [`view`] answers questions.
 //! Not here: any I/O. The one thing to know: an entry changes all of its rows or none.
 
+mod again;
 pub(crate) mod apply;
 pub mod command;
 pub mod effect;

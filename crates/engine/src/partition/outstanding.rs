@@ -5,13 +5,13 @@
 
 use bytes::Bytes;
 
-use crate::id::{InstanceId, LogId, PartitionId};
+use crate::id::{InstanceId, PartitionId};
 use crate::partition::command::{Command, Message, Sweep};
 use crate::partition::effect::{Effect, Effects};
 use crate::partition::state::activities::ActivityRow;
 use crate::partition::state::inbox::InboxChunk;
 use crate::partition::state::instances::{Instance, InstanceRow};
-use crate::partition::state::keys::{self, TaskKey};
+use crate::partition::state::keys;
 use crate::partition::state::outbox::OutboxCursor;
 use crate::partition::state::sweeps::SweepRow;
 use crate::partition::state::terminations::TerminationRow;
@@ -141,7 +141,7 @@ fn turns(tx: &Transaction, page: &[(Key, Bytes)], effects: &mut Effects) -> Load
 fn rebuild(room: Room, key: &Key, bytes: &Bytes) -> Option<Effect> {
     match room {
         Room::Turns => None,
-        Room::Activities => decode::<ActivityRow>(bytes).offer(task_of(key)?),
+        Room::Activities => decode::<ActivityRow>(bytes).offer(keys::task_of(key)?),
         Room::Timers => Some(Effect::WakeAt(decode::<DueRow>(bytes).due.into())),
         Room::Outbox => {
             let to = PartitionId(u32::from_be_bytes(*key.as_bytes().get(1..)?.first_chunk()?));
@@ -162,15 +162,6 @@ fn rebuild(room: Room, key: &Key, bytes: &Bytes) -> Option<Effect> {
 
 fn life(key: &Key) -> Option<u64> {
     Some(u64::from_be_bytes(*key.as_bytes().get(1..)?.first_chunk()?))
-}
-
-/// The task in the key of an activity.
-pub(crate) fn task_of(key: &Key) -> Option<TaskKey> {
-    let parts = key.as_bytes().get(9..)?;
-    let term = u64::from_be_bytes(*parts.first_chunk()?);
-    let index = u64::from_be_bytes(*parts.get(8..)?.first_chunk()?);
-    let ordinal = u32::from_be_bytes(*parts.get(16..)?.first_chunk()?);
-    Some(TaskKey { by: LogId { term, index }, ordinal })
 }
 
 /// The messages for `to` after number `after`, at most `limit`, with their numbers.

@@ -71,6 +71,8 @@ fn command_name(command: &Command) -> &'static str {
         Command::Resume(_) => "resume",
         Command::Terminate(_) => "terminate",
         Command::Purge(_) => "purge",
+        Command::Restart(_) => "restart",
+        Command::Rewind(_) => "rewind",
         Command::CompleteOrchestrationTurn(_) => "complete_orchestration_turn",
         Command::CompleteActivity(_) => "complete_activity",
         Command::ReceiveMessages(_) => "receive_messages",
@@ -93,16 +95,21 @@ fn entries_of_version_1_are_read_as_they_were_written() {
             largest.insert(name, entry);
         }
     }
-    assert_eq!(largest.len(), 15, "the transcripts use every command");
-    let now = largest.iter().fold(String::new(), |mut text, (name, entry)| {
-        writeln!(text, "{name} {}", hex(&entry.encode_to_vec())).unwrap();
-        text
-    });
-    for line in golden("entries.txt", &now).lines() {
-        let (name, bytes) = line.split_once(' ').unwrap();
-        let entry = Entry::decode(unhex(bytes).as_slice()).unwrap();
-        assert_eq!(command_name(entry.command.as_ref().unwrap()), name);
-        assert_eq!(hex(&entry.encode_to_vec()), bytes, "{name} is written as it was");
+    assert_eq!(largest.len(), 17, "the transcripts use every command");
+    // A file for each time that commands were added.
+    for (file, added) in [("entries.txt", None), ("entries-again.txt", Some(["restart", "rewind"]))] {
+        let is_of_file = |name: &str| added.is_none_or(|added| added.contains(&name));
+        let entries = largest.iter().filter(|(name, _)| is_of_file(name));
+        let now = entries.fold(String::new(), |mut text, (name, entry)| {
+            writeln!(text, "{name} {}", hex(&entry.encode_to_vec())).unwrap();
+            text
+        });
+        for line in golden(file, &now).lines() {
+            let (name, bytes) = line.split_once(' ').unwrap();
+            let entry = Entry::decode(unhex(bytes).as_slice()).unwrap();
+            assert_eq!(command_name(entry.command.as_ref().unwrap()), name);
+            assert_eq!(hex(&entry.encode_to_vec()), bytes, "{name} is written as it was");
+        }
     }
 }
 

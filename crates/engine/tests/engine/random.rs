@@ -96,7 +96,7 @@ impl World {
     fn client(&mut self) -> Command {
         let instance = (*self.dice.pick(&IDS)).to_owned();
         let (request, text, flag) = (self.request(), self.text(), self.dice.chance(50));
-        match self.dice.below(12) {
+        match self.dice.below(15) {
             0..=3 => Command::StartOrchestration(StartOrchestration {
                 instance,
                 request,
@@ -114,7 +114,12 @@ impl World {
             7 => Command::Suspend(Suspend { instance, request, reason: text }),
             8 | 9 => Command::Resume(Resume { instance, request, reason: text }),
             10 => Command::Terminate(Terminate { instance, request, output: text, recursive: flag }),
-            _ => Command::Purge(Purge { instance, request, recursive: flag }),
+            11 => Command::Purge(Purge { instance, request, recursive: flag }),
+            12 => {
+                let execution = format!("{:032x}", self.dice.next());
+                Command::Restart(Restart { instance, request, execution })
+            }
+            _ => Command::Rewind(Rewind { instance, request, reason: text }),
         }
     }
 

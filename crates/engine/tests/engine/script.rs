@@ -142,6 +142,11 @@ impl Script {
                 Command::Terminate(Terminate { instance, request, output, recursive })
             }
             "purge" => Command::Purge(Purge { instance, request, recursive: words.has("recursive") }),
+            "restart" => {
+                let execution = words.get("execution").unwrap_or_else(|| "f".repeat(32));
+                Command::Restart(Restart { instance, request, execution })
+            }
+            "rewind" => Command::Rewind(Rewind { instance, request, reason: words.get("reason") }),
             "answer" => self.answer(words, line),
             "activity" => self.activity(words),
             "stuck" => self.stuck(words),

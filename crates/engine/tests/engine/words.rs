@@ -209,6 +209,7 @@ pub(crate) fn event(event: &HistoryEvent) -> String {
         }
         EventKind::ExecutionSuspended(e) => format!("ExecutionSuspended {}", text(e.input.as_ref())),
         EventKind::ExecutionResumed(e) => format!("ExecutionResumed {}", text(e.input.as_ref())),
+        EventKind::ExecutionRewound(e) => format!("ExecutionRewound {}", text(e.reason.as_ref())),
         EventKind::ExecutionCompleted(e) => format!(
             "ExecutionCompleted status {} {} {}",
             e.orchestration_status,
@@ -290,6 +291,7 @@ pub(crate) fn message(message: &Message) -> String {
         MessageBody::SendEvent(m) => format!("{} for {}", event(&m.event), m.instance),
         MessageBody::TerminateInstance(m) => format!("terminate {} recursive {}", m.instance, m.recursive),
         MessageBody::PurgeInstance(m) => format!("purge {}", m.instance),
+        MessageBody::RewindChild(m) => format!("rewind {} of {}", m.start.instance, m.start.parent.instance),
     }
 }
 

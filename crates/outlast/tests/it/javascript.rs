@@ -43,4 +43,5 @@ scenarios!(
     purged_and_queried,
     what_cannot_be_is_refused,
     history_has_exactly_these_twelve_events,
+    restarted_and_rewound,
 );

@@ -1,7 +1,7 @@
 //! The published Python SDK against the real server, one scenario a test.
 //!
-//! Not here: the scenarios, which are `tests/sdk/python/scenarios.py` and `tokens.py`. A test fails
-//! when a scenario there has no test here, so that none is forgotten.
+//! Not here: the scenarios, which are `tests/sdk/python/scenarios.py`, `lives.py` and `tokens.py`.
+//! A test fails when a scenario there has no test here, so that none is forgotten.
 
 use crate::program::{Program, python};
 use crate::scratch::Scratch;
@@ -74,4 +74,16 @@ scenarios!("tokens.py", every_wrong_answer_has_a_test:
     a_worker_gets_no_more_at_once_than_it_asked_for,
     hubs_do_not_see_each_other,
     a_hub_name_that_cannot_be_is_refused,
+);
+
+scenarios!("lives.py", every_other_life_has_a_test:
+    restarted_under_its_own_id,
+    restarted_under_a_new_id_even_while_it_runs,
+    what_cannot_begin_again_is_refused,
+    a_rewind_runs_only_what_had_failed,
+    a_rewind_of_a_fan_out_keeps_what_succeeded,
+    a_rewind_after_retries_runs_the_last_one_again,
+    a_rewind_reaches_the_children,
+    a_rewind_creates_a_purged_child_again,
+    a_rewound_orchestration_hears_events_again,
 );

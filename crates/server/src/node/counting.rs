@@ -30,6 +30,8 @@ impl Counted {
             | Command::Resume(_)
             | Command::Terminate(_)
             | Command::Purge(_)
+            | Command::Restart(_)
+            | Command::Rewind(_)
             | Command::ReceiveMessages(_)
             | Command::AcknowledgeMessages(_)
             | Command::RaiseEpoch(_)

@@ -55,10 +55,7 @@ pub(super) fn execution_started(
         name: row.name.clone(),
         version: row.version.clone(),
         input,
-        orchestration_instance: Some(OrchestrationInstance {
-            instance_id: instance.id.as_str().to_owned(),
-            execution_id: Some(row.execution.clone()),
-        }),
+        orchestration_instance: Some(orchestration_instance(instance)),
         parent_instance: row.parent.as_ref().map(parent_info),
         scheduled_start_timestamp: row.scheduled_start,
         parent_trace_context: row.trace.clone(),
@@ -68,7 +65,16 @@ pub(super) fn execution_started(
     event(state.at, EventKind::ExecutionStarted(started))
 }
 
-fn parent_info(parent: &Parent) -> ParentInstanceInfo {
+/// An instance and its execution, as workers see them.
+pub(super) fn orchestration_instance(instance: &Instance) -> OrchestrationInstance {
+    OrchestrationInstance {
+        instance_id: instance.id.as_str().to_owned(),
+        execution_id: Some(instance.row.execution.clone()),
+    }
+}
+
+/// A parent as workers see it.
+pub(super) fn parent_info(parent: &Parent) -> ParentInstanceInfo {
     ParentInstanceInfo {
         task_scheduled_id: parent.task,
         name: Some(parent.name.clone()),

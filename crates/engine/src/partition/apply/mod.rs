@@ -16,10 +16,13 @@ mod purge;
 mod raise_epoch;
 mod raise_event;
 mod receive_messages;
+mod restart;
+mod rewind;
 mod start_orchestration;
 mod suspend;
 mod sweep;
 mod terminate;
+mod unfail;
 
 use crate::event::{EventKind, HistoryEvent};
 use crate::id::LogId;
@@ -51,6 +54,8 @@ fn dispatch(state: &mut State, command: &Command) -> Loaded<()> {
         Command::Resume(c) => client(state, c.request.as_ref(), |s| suspend::apply_resume(s, c)),
         Command::Terminate(c) => client(state, c.request.as_ref(), |s| terminate::apply(s, c)),
         Command::Purge(c) => client(state, c.request.as_ref(), |s| purge::apply(s, c)),
+        Command::Restart(c) => client(state, c.request.as_ref(), |s| restart::apply(s, c)),
+        Command::Rewind(c) => client(state, c.request.as_ref(), |s| rewind::apply(s, c)),
         Command::CompleteOrchestrationTurn(c) => answer(state, |s| complete_orchestration_turn::apply(s, c)),
         Command::CompleteActivity(c) => answer(state, |s| complete_activity::apply(s, c)),
         Command::ReceiveMessages(c) => receive_messages::apply(state, c),

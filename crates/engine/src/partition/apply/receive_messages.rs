@@ -9,9 +9,9 @@ use crate::event::{
 };
 use crate::id::{InstanceId, LogId, PartitionId};
 use crate::partition::apply::lifecycle::{self, Reach};
-use crate::partition::apply::{event, terminate};
+use crate::partition::apply::{event, rewind, terminate};
 use crate::partition::command::{
-    ChildEnded, Message, MessageBody, PurgeInstance, ReceiveMessages, SendEvent, StartChild,
+    ChildEnded, Message, MessageBody, Parent, PurgeInstance, ReceiveMessages, SendEvent, StartChild,
     TerminateInstance,
 };
 use crate::partition::effect::Effect;
@@ -69,15 +69,16 @@ fn receive(state: &mut State, message: &Message) -> Loaded<()> {
         Some(MessageBody::SendEvent(message)) => receive_event(state, message),
         Some(MessageBody::TerminateInstance(message)) => terminate_instance(state, message),
         Some(MessageBody::PurgeInstance(message)) => purge_instance(state, message),
+        Some(MessageBody::RewindChild(message)) => rewind::receive(state, message),
         None => Ok(()),
     }
 }
 
-fn start_child(state: &mut State, message: &StartChild) -> Loaded<()> {
+pub(super) fn start_child(state: &mut State, message: &StartChild) -> Loaded<()> {
     let Ok(id) = InstanceId::parse(&message.instance) else { return Ok(()) };
     if let Some(existing) = state.instance(&id)? {
         // Retries start the same child again after it ended.
-        if !(existing.is_ended() && is_child_of(&existing, &message.parent.instance)) {
+        if !(existing.is_ended() && is_child_of(&existing, &message.parent)) {
             let text =
                 format!("an instance {id} exists and is not an ended child of {}", message.parent.instance);
             let failure = FailureDetails::new(EXISTS, text);
@@ -97,8 +98,9 @@ fn start_child(state: &mut State, message: &StartChild) -> Loaded<()> {
     lifecycle::create(state, &id, birth, message.input.clone())
 }
 
-fn is_child_of(instance: &Instance, parent: &str) -> bool {
-    instance.row.parent.as_ref().is_some_and(|known| known.instance == parent)
+/// Whichever of the parent's executions it was that started it.
+pub(super) fn is_child_of(instance: &Instance, parent: &Parent) -> bool {
+    instance.row.parent.as_ref().is_some_and(|known| known.instance == parent.instance)
 }
 
 fn child_ended(state: &mut State, message: &ChildEnded) -> Loaded<()> {

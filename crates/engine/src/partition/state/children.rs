@@ -7,7 +7,7 @@ use crate::partition::command::Parent;
 use crate::partition::state::State;
 use crate::partition::state::instances::Instance;
 use crate::partition::state::keys::{self, TaskKey};
-use crate::rows::{Loaded, Row};
+use crate::rows::{Loaded, Range, Row, decode};
 
 /// The stored row.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -29,7 +29,15 @@ impl State<'_> {
     pub(crate) fn open_child(&mut self, instance: &mut Instance, task: TaskKey, row: &ChildRow) {
         self.tx.insert(keys::child(instance.row.number, task), row);
         instance.row.children += 1;
-        instance.row.open_children += 1;
+        instance.row.open_children += u32::from(row.open);
+    }
+
+    /// All children of the execution, in the order in which they were asked for.
+    pub(crate) fn children(&self, instance: &Instance) -> Loaded<Vec<(TaskKey, ChildRow)>> {
+        let count = usize::try_from(instance.row.children).unwrap_or(usize::MAX);
+        let room = keys::of(keys::CHILD, instance.row.number);
+        let rows = if count == 0 { Vec::new() } else { self.tx.range(&Range::all(room, count))? };
+        Ok(rows.iter().filter_map(|(key, bytes)| Some((keys::task_of(key)?, decode(bytes)))).collect())
     }
 
     /// Marks the child as ended. False where it was already, or never was ours.

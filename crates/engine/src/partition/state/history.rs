@@ -77,12 +77,31 @@ impl Addition {
         self.0.push((Audience::People, Bytes::from(event.encode_to_vec())));
     }
 
+    pub(crate) fn push_for(&mut self, audience: Audience, event: &HistoryEvent) {
+        self.0.push((audience, Bytes::from(event.encode_to_vec())));
+    }
+
     pub(crate) fn push_bytes(&mut self, event: Bytes) {
         self.0.push((Audience::All, event));
     }
 }
 
 impl State<'_> {
+    /// All events of the execution.
+    pub(crate) fn whole_history(&self, instance: &Instance) -> Loaded<Vec<(Audience, HistoryEvent)>> {
+        let number = instance.row.number;
+        let chunks = 0..instance.row.history.unwrap_or_default().chunks;
+        self.tx.want(chunks.clone().map(|chunk| keys::history(number, chunk)))?;
+        let mut events = Vec::new();
+        for chunk in chunks {
+            let bytes = self.tx.bytes(&keys::history(number, chunk))?.unwrap_or_default();
+            let read = read_chunk(&bytes).expect("a history chunk is read once when it is loaded");
+            let decoded = |(audience, event)| Some((audience, HistoryEvent::decode(event).ok()?));
+            events.extend(read.into_iter().filter_map(decoded));
+        }
+        Ok(events)
+    }
+
     pub(crate) fn append_history(&mut self, instance: &mut Instance, addition: Addition) -> Loaded<()> {
         let number = instance.row.number;
         let head = instance.row.history.get_or_insert_default();

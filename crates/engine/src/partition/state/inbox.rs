@@ -79,13 +79,19 @@ pub(crate) enum Addressee {
     Instance,
     /// The present one only.
     Execution,
+    /// None: a turn is due, and it brings no event.
+    Nobody,
 }
+
+/// The number of no execution.
+const NO_EXECUTION: u64 = u64::MAX;
 
 impl Addressee {
     fn number(self, instance: &Instance) -> u64 {
         match self {
             Self::Instance => 0,
             Self::Execution => instance.row.number,
+            Self::Nobody => NO_EXECUTION,
         }
     }
 }

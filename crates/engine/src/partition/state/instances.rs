@@ -188,6 +188,10 @@ impl Instance {
         self.status_mut().become_terminating(recursive);
     }
 
+    pub(crate) fn become_rewound(&mut self) -> bool {
+        self.status_mut().become_rewound()
+    }
+
     pub(crate) fn become_ended(&mut self, ending: Ending, at: Timestamp) {
         self.status_mut().become_ended(ending, at);
     }
@@ -241,6 +245,13 @@ impl State<'_> {
         row.children = 0;
         row.begun_term = self.id.term;
         row.begun_index = self.id.index;
+    }
+
+    /// Gives the instance's inbox and texts a new name: those of the old one are being swept.
+    pub(crate) fn begin_life(&mut self, instance: &mut Instance) {
+        instance.row.life = self.meta.take_number();
+        instance.row.inbox = None;
+        instance.row.values = 0;
     }
 
     /// Writes the instance back and keeps the counts.

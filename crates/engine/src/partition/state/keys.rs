@@ -71,6 +71,15 @@ pub(crate) fn activity_input(execution: u64, task: TaskKey) -> Key {
     task.on(KeyBuilder::room(ACTIVITY_INPUT).number(execution)).key()
 }
 
+/// The task in the key of an activity or a child.
+pub(crate) fn task_of(key: &Key) -> Option<TaskKey> {
+    let parts = key.as_bytes().get(9..)?;
+    let term = u64::from_be_bytes(*parts.first_chunk()?);
+    let index = u64::from_be_bytes(*parts.get(8..)?.first_chunk()?);
+    let ordinal = u32::from_be_bytes(*parts.get(16..)?.first_chunk()?);
+    Some(TaskKey { by: LogId { term, index }, ordinal })
+}
+
 pub(crate) fn child(execution: u64, task: TaskKey) -> Key {
     task.on(KeyBuilder::room(CHILD).number(execution)).key()
 }

@@ -121,6 +121,10 @@ impl RequestRow {
                     Refusal::StaleWorkItem => 12,
                     Refusal::InboxFull => 13,
                     Refusal::EpochOver => 14,
+                    Refusal::NotEnded => 15,
+                    Refusal::NotFailed => 16,
+                    Refusal::HeldLocks => 17,
+                    Refusal::HistoryTooLarge => 18,
                 }
             }
         }
@@ -140,6 +144,10 @@ impl RequestRow {
             12 => Reply::Refused(Refusal::StaleWorkItem),
             13 => Reply::Refused(Refusal::InboxFull),
             14 => Reply::Refused(Refusal::EpochOver),
+            15 => Reply::Refused(Refusal::NotEnded),
+            16 => Reply::Refused(Refusal::NotFailed),
+            17 => Reply::Refused(Refusal::HeldLocks),
+            18 => Reply::Refused(Refusal::HistoryTooLarge),
             _ => Reply::Unchanged,
         }
     }

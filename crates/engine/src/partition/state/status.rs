@@ -8,6 +8,7 @@
 //! Running, Suspended --(terminate)--------> Terminating
 //! Running, Terminating --(turn says so)---> Completed | Failed | Terminated
 //! any open    --(forced, or never began)--> Terminated
+//! Failed      --(rewind)------------------> Running
 //! ```
 //!
 //! Not here: what else a transition entails (`apply`). Continue-as-new is no transition: the
@@ -177,6 +178,14 @@ impl Status {
 
     pub(super) fn become_terminating(&mut self, recursive: bool) {
         *self = Self::Terminating(Terminating { recursive });
+    }
+
+    pub(super) fn become_rewound(&mut self) -> bool {
+        let failed = matches!(self, Self::Failed(_));
+        if failed {
+            *self = Self::Running(Running {});
+        }
+        failed
     }
 
     pub(super) fn become_ended(&mut self, ending: Ending, at: Timestamp) {

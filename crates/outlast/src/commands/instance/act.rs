@@ -1,4 +1,4 @@
-//! Changes instances: `raise`, `suspend`, `resume`, `terminate`, `purge`.
+//! Changes instances: `raise`, `suspend`, `resume`, `restart`, `rewind`, `terminate`, `purge`.
 //!
 //! Verbs without data of their own take several ids, or `-` for ids on standard input, one a line, so that
 //! `instance list -o ids` can be piped into them. The first that fails ends the command.
@@ -24,7 +24,7 @@ pub(crate) struct Raise {
     data: Option<String>,
 }
 
-/// Arguments of `outlast instance suspend` and `resume`.
+/// Arguments of `outlast instance suspend`, `resume` and `rewind`.
 #[derive(Debug, Args)]
 pub(crate) struct Held {
     /// The instances' ids, or - for standard input
@@ -33,6 +33,16 @@ pub(crate) struct Held {
     /// Why; it is kept in the history
     #[arg(long)]
     reason: Option<String>,
+}
+
+/// Arguments of `outlast instance restart`.
+#[derive(Debug, Args)]
+pub(crate) struct Restart {
+    /// The instances' ids, or - for standard input
+    #[arg(required = true)]
+    ids: Vec<String>,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 /// Arguments of `outlast instance terminate`.
@@ -85,6 +95,18 @@ impl Held {
         for id in ids(self.ids)? {
             let path = format!("{}/{verb}", path::instance(call.hub, &id));
             done.push(call.api.post(&path, body.as_ref()).await?);
+        }
+        show(call, &done, DONE)
+    }
+}
+
+impl Restart {
+    pub(super) async fn run(self, call: &Call<'_>) -> Result<Exit, Failed> {
+        let ids = ids(self.ids)?;
+        self.consent.check(&format!("restart {}, whose history and output go,", named(&ids)))?;
+        let mut done = Vec::new();
+        for id in ids {
+            done.push(call.api.post(&format!("{}/restart", path::instance(call.hub, &id)), None).await?);
         }
         show(call, &done, DONE)
     }

@@ -36,6 +36,10 @@ pub(crate) enum Instance {
     Suspend(act::Held),
     /// Let suspended or stuck instances go on
     Resume(act::Held),
+    /// Begin ended instances anew: same id, name, version, input and tags
+    Restart(act::Restart),
+    /// Let failed instances try their failed steps again
+    Rewind(act::Held),
     /// End instances now
     Terminate(act::Terminate),
     /// Delete ended instances and their histories
@@ -64,6 +68,8 @@ impl Instance {
             Self::Raise(raise) => raise.run(&call).await,
             Self::Suspend(held) => held.run(&call, "suspend").await,
             Self::Resume(held) => held.run(&call, "resume").await,
+            Self::Restart(restart) => restart.run(&call).await,
+            Self::Rewind(held) => held.run(&call, "rewind").await,
             Self::Terminate(terminate) => terminate.run(&call).await,
             Self::Purge(purge) => purge.run(&call).await,
         }

@@ -319,6 +319,39 @@ scenarios.history_has_exactly_these_twelve_events = async (server) => {
   });
 };
 
+scenarios.restarted_and_rewound = async (server) => {
+  let broken = true;
+  const runs = { reserve: 0, pay: 0 };
+  const orchestrations = {
+    async *order(context) {
+      return yield whenAll([context.callActivity("reserve"), context.callSubOrchestrator("payment", null, { instanceId: `${context.instanceId}-pay` })]);
+    },
+    async *payment(context) {
+      return yield context.callActivity("pay");
+    },
+  };
+  const activities = {
+    reserve: () => ++runs.reserve,
+    pay() {
+      runs.pay++;
+      if (broken) throw new Error("no money");
+      return "paid";
+    },
+  };
+  await server.working({ orchestrations, activities }, async () => {
+    const id = await server.start("order");
+    assert.equal((await server.finished(id)).runtimeStatus, OrchestrationStatus.FAILED);
+    broken = false;
+    await server.client.rewindInstance(id, "money has come");
+    assert.equal((await server.output(id))[1], "paid");
+    assert.equal(runs.pay, 2);
+    await assert.rejects(() => server.client.rewindInstance(id, "again"), /not allow|precondition|running/i);
+    assert.equal(await server.client.restartOrchestration(id), id);
+    assert.equal((await server.output(id))[1], "paid");
+    assert.notEqual(await server.client.restartOrchestration(id, true), id);
+  });
+};
+
 const [address, name] = process.argv.slice(2);
 if (address === "--list") {
   console.log(Object.keys(scenarios).join("\n"));

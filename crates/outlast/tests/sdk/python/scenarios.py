@@ -77,6 +77,12 @@ class Server:
         return self.state(instance).runtime_status
 
 
+def raw_state(server, instance):
+    """The state as the wire has it: the SDK leaves out tags and version."""
+    stub = server.client._stub
+    return stub.GetInstance(pb.GetInstanceRequest(instanceId=instance, getInputsAndOutputs=True)).orchestrationState
+
+
 def refused(code, call):
     """The gRPC code a call is refused with must be this one."""
     try:

@@ -8,14 +8,15 @@ use std::sync::Arc;
 use engine::id::InstanceId;
 use engine::partition::command::{Command, RequestId};
 use engine::partition::effect::Reply;
-use tonic::Status;
 use tonic::metadata::MetadataMap;
+use tonic::{Code, Status};
 
 use super::rpc::Rpc;
 use super::server::Shared;
 use super::{check, status};
 use crate::ingress::auth::{Principal, Resource, authorize};
 use crate::node::{HUB_DEFAULT, Hub};
+use crate::observe::codes;
 
 /// Bytes in an idempotency key.
 const KEY_BYTES_MAX: usize = 256;
@@ -42,7 +43,7 @@ impl Call {
     /// Whether the caller may do what this call does on `resource`.
     pub(super) fn authorize(&self, resource: Resource<'_>) -> Result<(), Status> {
         authorize(self.principal, self.rpc.action(), resource)
-            .map_err(|denied| Status::permission_denied(denied.to_string()))
+            .map_err(|denied| status::coded(&codes::DENIED, Code::PermissionDenied, denied.to_string()))
     }
 
     /// The hub that is meant.
@@ -64,7 +65,8 @@ impl Call {
         match self.text("idempotency-key") {
             None => Ok(None),
             Some(key) if key.is_empty() || key.len() > KEY_BYTES_MAX => {
-                Err(Status::invalid_argument(format!("an idempotency key has 1 to {KEY_BYTES_MAX} bytes")))
+                let told = format!("an idempotency key has 1 to {KEY_BYTES_MAX} bytes");
+                Err(status::invalid(&codes::IDEMPOTENCY_KEY_INVALID, told))
             }
             Some(key) => Ok(Some(RequestId { source: key.to_owned(), counter: 0 })),
         }
@@ -74,6 +76,14 @@ impl Call {
     pub(super) async fn ask(&self, instance: &InstanceId, command: Command) -> Result<Reply, Status> {
         let hub = self.hub().await?;
         hub.ask(instance, command).await.map_err(|error| status::unavailable(&error))
+    }
+
+    /// The id of an instance whose caller named none: with an idempotency key always the same, so
+    /// that a repeat finds the partition that has seen the key.
+    pub(super) fn new_instance_id(&self) -> Result<String, Status> {
+        let Some(key) = self.request_id()? else { return Ok(self.fresh_id()) };
+        let hash = blake3::hash(key.source.as_bytes());
+        Ok(hash.as_bytes().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// 32 hex digits that nobody else has.

@@ -11,13 +11,17 @@ use engine::partition::command::Moment;
 use engine::time::Timestamp;
 use tonic::Status;
 
+use super::status::invalid;
+use crate::observe::codes;
+
 /// An instance id. Ids of the form `@name@key` belong to entities.
 pub(super) fn instance_id(text: &str) -> Result<InstanceId, Status> {
     if is_entity(text) {
-        return Err(Status::invalid_argument(format!("{text:?} is an entity's id, not an orchestration's")));
+        let told = format!("{text:?} is an entity's id, not an orchestration's");
+        return Err(invalid(&codes::ID_INVALID, told));
     }
     InstanceId::parse(text)
-        .map_err(|invalid| Status::invalid_argument(format!("{invalid}, but this is {}", shown(text))))
+        .map_err(|problem| invalid(&codes::ID_INVALID, format!("{problem}, but this is {}", shown(text))))
 }
 
 /// Whether an id belongs to an entity.
@@ -37,14 +41,11 @@ fn shown(text: &str) -> String {
 /// A name that must be there.
 pub(super) fn name(what: &str, text: String) -> Result<String, Status> {
     if text.is_empty() || text.len() > limits::NAME_BYTES_MAX {
-        return Err(Status::invalid_argument(format!(
-            "{what} has 1 to {} bytes, not {}",
-            limits::NAME_BYTES_MAX,
-            text.len()
-        )));
+        let told = format!("{what} has 1 to {} bytes, not {}", limits::NAME_BYTES_MAX, text.len());
+        return Err(invalid(&codes::NAME_INVALID, told));
     }
     if text.chars().any(char::is_control) {
-        return Err(Status::invalid_argument(format!("{what} must not contain control characters")));
+        return Err(invalid(&codes::NAME_INVALID, format!("{what} must not contain control characters")));
     }
     Ok(text)
 }
@@ -60,11 +61,11 @@ pub(super) fn version(text: Option<String>) -> Result<Option<String>, Status> {
 /// An input, an output, a reason.
 pub(super) fn value(what: &str, text: Option<String>) -> Result<Option<String>, Status> {
     match &text {
-        Some(text) if text.len() > limits::VALUE_BYTES_MAX => Err(Status::invalid_argument(format!(
-            "{what} has {} bytes, more than the {} a value may have",
-            text.len(),
-            limits::VALUE_BYTES_MAX
-        ))),
+        Some(text) if text.len() > limits::VALUE_BYTES_MAX => {
+            let (bytes, max) = (text.len(), limits::VALUE_BYTES_MAX);
+            let told = format!("{what} has {bytes} bytes, more than the {max} a value may have");
+            Err(invalid(&codes::PAYLOAD_TOO_LARGE, told))
+        }
         Some(_) | None => Ok(text),
     }
 }
@@ -72,15 +73,17 @@ pub(super) fn value(what: &str, text: Option<String>) -> Result<Option<String>, 
 /// An instance's labels, in order.
 pub(super) fn tags(tags: HashMap<String, String>) -> Result<BTreeMap<String, String>, Status> {
     if tags.len() > limits::TAGS_MAX {
-        return Err(Status::invalid_argument(format!("{} tags, more than {}", tags.len(), limits::TAGS_MAX)));
+        let told = format!("{} tags, more than {}", tags.len(), limits::TAGS_MAX);
+        return Err(invalid(&codes::TAGS_INVALID, told));
     }
     let tags: BTreeMap<String, String> = tags.into_iter().collect();
     match tags.iter().find(|(key, value)| key.len().max(value.len()) > limits::NAME_BYTES_MAX) {
-        Some((key, _)) => Err(Status::invalid_argument(format!(
-            "tag {:?}: key and value have at most {} bytes each",
-            key.chars().take(100).collect::<String>(),
-            limits::NAME_BYTES_MAX
-        ))),
+        Some((key, _)) => {
+            let key = key.chars().take(100).collect::<String>();
+            let told =
+                format!("tag {key:?}: key and value have at most {} bytes each", limits::NAME_BYTES_MAX);
+            Err(invalid(&codes::TAGS_INVALID, told))
+        }
         None => Ok(tags),
     }
 }

@@ -8,7 +8,9 @@ use engine::time::Timestamp;
 use prost::Message;
 use tonic::Status;
 
+use super::status;
 use crate::dispatch::base64url;
+use crate::observe::codes;
 
 const VERSION: u32 = 1;
 
@@ -95,7 +97,8 @@ fn decode(text: &str) -> Option<Stored> {
 }
 
 fn invalid() -> Status {
-    Status::invalid_argument("the continuation token is none of this server's; begin without one")
+    let told = "the continuation token is none of this server's; begin without one";
+    status::invalid(&codes::CURSOR_INVALID, told)
 }
 
 #[cfg(test)]

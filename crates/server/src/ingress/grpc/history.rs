@@ -11,15 +11,17 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use engine::id::InstanceId;
+use engine::partition::effect::Refusal;
 use engine::partition::view::{HistoryPage, RecordedEvent};
 use outlast_proto::durable_task as proto;
 use prost::encoding::{WireType, encode_key, encode_varint};
 use tokio_stream::Stream;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use super::call::Call;
 use super::status;
 use crate::node::Hub;
+use crate::observe::codes;
 
 /// Events in one chunk.
 const CHUNK_EVENTS_MAX: usize = 100;
@@ -61,11 +63,11 @@ impl Reader {
         let id = self.instance.as_str();
         let page = self.hub.history(&self.instance, after, CHUNK_EVENTS_MAX).await;
         let page = page.map_err(|error| status::unavailable(&error))?;
-        let page =
-            page.ok_or_else(|| Status::not_found(format!("an instance with id {id:?} was not found")))?;
+        let page = page.ok_or_else(|| status::refusal(Refusal::InstanceNotFound, id))?;
         match self.execution {
             Some(execution) if execution != page.execution => {
-                Err(Status::not_found(format!("execution {execution:?} of instance {id:?} was not found")))
+                let told = format!("execution {execution:?} of instance {id:?} was not found");
+                Err(status::coded(&codes::INSTANCE_NOT_FOUND, Code::NotFound, told))
             }
             Some(_) | None => Ok(page),
         }

@@ -17,6 +17,7 @@ use tonic::Status as Failure;
 use super::call::Call;
 use super::server::{Phase, Shared};
 use super::{check, convert, status};
+use crate::observe::codes;
 use crate::partition::messages::Unavailable;
 
 /// Instances in one batch.
@@ -28,7 +29,7 @@ pub(super) async fn start(
     request: proto::CreateInstanceRequest,
 ) -> Result<proto::CreateInstanceResponse, Failure> {
     let instance = match request.instance_id.as_str() {
-        "" => call.instance(&call.fresh_id())?,
+        "" => call.instance(&call.new_instance_id()?)?,
         given => call.instance(given)?,
     };
     let execution = match request.execution_id {
@@ -64,17 +65,18 @@ fn reuse_policy(policy: proto::OrchestrationIdReusePolicy) -> Result<ReusePolicy
             Ok(Status::Completed | Status::Failed | Status::Terminated | Status::Canceled) => {}
             Ok(status @ (Status::Running | Status::Pending | Status::Suspended)) => running.push(status),
             Ok(Status::ContinuedAsNew) | Err(_) => {
-                return Err(Failure::invalid_argument(format!(
-                    "Invalid reusable statuses: {number} is not a status an instance can be in"
-                )));
+                let told =
+                    format!("Invalid reusable statuses: {number} is not a status an instance can be in");
+                return Err(status::invalid(&codes::METADATA_INVALID, told));
             }
         }
     }
     if !running.is_empty() && !policy.replaceable_status.contains(&(Status::Terminated as i32)) {
-        return Err(Failure::invalid_argument(format!(
+        let told = format!(
             "Invalid reusable statuses: {running:?} can be replaced only where Terminated can be too, \
              because a running instance is terminated first"
-        )));
+        );
+        return Err(status::invalid(&codes::METADATA_INVALID, told));
     }
     Ok(ReusePolicy { replaceable: policy.replaceable_status })
 }
@@ -219,10 +221,8 @@ pub(super) async fn skip_graceful_terminations(
 ) -> Result<proto::SkipGracefulOrchestrationTerminationsResponse, Failure> {
     let ids = request.instance_batch.unwrap_or_default().instance_ids;
     if ids.len() > BATCH_MAX {
-        return Err(Failure::invalid_argument(format!(
-            "{} instances, more than {BATCH_MAX} at once",
-            ids.len()
-        )));
+        let told = format!("{} instances, more than {BATCH_MAX} at once", ids.len());
+        return Err(status::invalid(&codes::METADATA_INVALID, told));
     }
     let reason = check::value("the reason", request.reason)?;
     let mut unterminated = Vec::new();

@@ -9,6 +9,7 @@
 //!
 //! Not here: deciding. A call becomes a command or a question; its answer goes back once durable.
 
+mod again;
 mod call;
 mod check;
 mod codec;

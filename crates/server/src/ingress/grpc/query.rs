@@ -23,6 +23,7 @@ use super::cursor::{ByCompletion, ById};
 use super::instances::BATCH_MAX;
 use super::{check, convert, status};
 use crate::node::Hub;
+use crate::observe::codes;
 
 /// Instances in a page where the caller states none.
 const PAGE_DEFAULT: usize = 100;
@@ -180,13 +181,14 @@ pub(super) async fn purge(
     let hub = call.hub().await?;
     let recursive = request.recursive;
     let (count, is_complete) = match request.request {
-        None => return Err(Status::invalid_argument("no instance, batch or filter to purge is given")),
+        None => {
+            let told = "no instance, batch or filter to purge is given";
+            return Err(status::invalid(&codes::METADATA_INVALID, told));
+        }
         Some(Request::InstanceId(id)) => (purge_all(&call, &hub, &[id], recursive).await?, true),
         Some(Request::InstanceBatch(batch)) if batch.instance_ids.len() > BATCH_MAX => {
-            return Err(Status::invalid_argument(format!(
-                "{} instances, more than {BATCH_MAX} at once",
-                batch.instance_ids.len()
-            )));
+            let told = format!("{} instances, more than {BATCH_MAX} at once", batch.instance_ids.len());
+            return Err(status::invalid(&codes::METADATA_INVALID, told));
         }
         Some(Request::InstanceBatch(batch)) => {
             (purge_all(&call, &hub, &batch.instance_ids, recursive).await?, true)

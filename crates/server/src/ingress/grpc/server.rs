@@ -10,15 +10,17 @@ use std::time::Duration;
 use outlast_proto::durable_task::FILE_DESCRIPTOR_SET;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tonic::Status;
 use tonic::service::{Routes, RoutesBuilder};
+use tonic::{Code, Status};
 use tonic_health::server::HealthReporter;
 
 use super::connection;
 use super::rpc::Handled;
 use super::service::TaskHubService;
+use super::status;
 use super::workers::parts::Parts;
 use crate::node::Node;
+use crate::observe::codes;
 
 /// The service's name, for health checks.
 const SERVICE: &str = "TaskHubSidecarService";
@@ -73,7 +75,7 @@ impl Shared {
     }
 
     pub(super) fn stopping() -> Status {
-        Status::unavailable("the server is stopping; connect again")
+        status::coded(&codes::STOPPING, Code::Unavailable, "the server is stopping; connect again")
     }
 }
 

@@ -25,7 +25,7 @@ use super::rpc::Rpc;
 use super::server::Shared;
 use super::unary::{self, AnswerBody};
 use super::workers::{answers, stream};
-use super::{deadline, history, hubs, instances, query, status};
+use super::{again, deadline, history, hubs, instances, query, status};
 use crate::ingress::auth::{Principal, Resource};
 
 /// All paths begin with this.
@@ -86,8 +86,8 @@ fn route(caller: Caller) -> Answer {
         Rpc::DeleteTaskHub => caller.unary(hubs::delete),
         Rpc::GetWorkItems => caller.streaming(stream::get_work_items),
         Rpc::StreamInstanceHistory => caller.streaming(history::stream),
-        Rpc::RestartInstance => caller.refused("restart"),
-        Rpc::RewindInstance => caller.refused("rewind"),
+        Rpc::RestartInstance => caller.unary(again::restart),
+        Rpc::RewindInstance => caller.unary(again::rewind),
         Rpc::SignalEntity
         | Rpc::GetEntity
         | Rpc::QueryEntities
@@ -149,11 +149,6 @@ impl Caller {
             let answer = grpc.server_streaming(Handler(answer), request.map(Body::new)).await;
             Ok(counted(&counting, rpc, answer).map(AnswerBody::Other))
         })
-    }
-
-    fn refused(self, what: &str) -> Answer {
-        let reason = format!("{what} of instances arrives with a later version; nothing was changed");
-        self.refused_with(Status::unimplemented(reason))
     }
 
     fn refused_with(self, refusal: Status) -> Answer {

@@ -278,8 +278,12 @@ async fn what_is_malformed_unknown_or_too_large_is_refused_with_its_code() {
     assert_eq!(Bench::refusal(client.suspend_instance(suspend)).await.code(), Code::NotFound);
     let unknown = proto::TerminateRequest { instance_id: "b".into(), ..Default::default() };
     client.terminate_instance(unknown).await.expect("what is not there has ended");
-    let restart = proto::RestartInstanceRequest { instance_id: "a".into(), ..Default::default() };
-    assert_eq!(Bench::refusal(client.restart_instance(restart)).await.code(), Code::Unimplemented);
+    let restart = proto::RestartInstanceRequest { instance_id: "b".into(), ..Default::default() };
+    assert_eq!(Bench::refusal(client.restart_instance(restart)).await.code(), Code::NotFound);
+    let rewind = proto::RewindInstanceRequest { instance_id: "b".into(), ..Default::default() };
+    let refused = Bench::refusal(client.rewind_instance(rewind)).await;
+    assert_eq!(refused.code(), Code::NotFound);
+    assert_eq!(refused.metadata().get(status::CODE).map(|code| code.as_bytes()), Some(&b"OL-2010"[..]));
     let signal = Bench::refusal(client.signal_entity(proto::SignalEntityRequest::default())).await;
     assert_eq!(signal.code(), Code::Unimplemented);
     assert!(signal.message().contains("entities arrive with a later version"));

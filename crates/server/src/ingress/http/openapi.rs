@@ -25,6 +25,7 @@ use super::routes::{actions, hubs, instances, node};
         hubs::list, hubs::create, hubs::show, hubs::delete, hubs::undelete,
         instances::list, instances::start, instances::show, instances::history, instances::wait,
         actions::purge, actions::raise, actions::suspend, actions::resume, actions::terminate,
+        actions::restart, actions::rewind,
     ),
     components(schemas(ProblemBody)),
     modifiers(&Errors),

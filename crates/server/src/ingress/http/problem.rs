@@ -115,6 +115,7 @@ const STATUSES: &[(&Code, StatusCode)] = &[
     (&codes::INSTANCE_FINISHED, StatusCode::GONE),
     (&codes::INSTANCE_NOT_FAILED, StatusCode::PRECONDITION_FAILED),
     (&codes::STALE_WORK_ITEM, StatusCode::CONFLICT),
+    (&codes::REWIND_IMPOSSIBLE, StatusCode::CONFLICT),
     (&codes::UNAVAILABLE, StatusCode::SERVICE_UNAVAILABLE),
     (&codes::OUTCOME_UNKNOWN, StatusCode::GATEWAY_TIMEOUT),
     (&codes::STOPPING, StatusCode::SERVICE_UNAVAILABLE),

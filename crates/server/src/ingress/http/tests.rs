@@ -64,6 +64,12 @@ fn natural_reply(instance: Option<&Instance>, id: InstanceId, command: &Command)
         (Command::StartOrchestration(_), None | Some(true)) => Reply::Started { instance: id, by },
         (Command::Purge(_), finished) => Reply::Purged { count: u32::from(finished == Some(true)) },
         (_, None) => Reply::Refused(Refusal::InstanceNotFound),
+        (Command::Restart(_), Some(false)) => Reply::Refused(Refusal::NotEnded),
+        (Command::Restart(_), Some(true)) => Reply::Started { instance: id, by },
+        (Command::Rewind(_), _) if instance.is_some_and(|found| found.status == Status::Failed) => {
+            Reply::Done
+        }
+        (Command::Rewind(_), _) => Reply::Refused(Refusal::NotFailed),
         (_, Some(true)) => Reply::Unchanged,
         (_, Some(false)) => Reply::Done,
     }

@@ -49,7 +49,7 @@ super::codes! { REQUEST_CODES
         "Choose another id."
     }
     Error INSTANCE_RUNNING "OL-2013" "the instance has not finished" {
-        "Only a finished instance can be purged."
+        "Only a finished instance can be purged, or restarted under its own id."
         "Nothing was changed; the instance goes on."
         "Terminate it first (`outlast instance terminate ID`), or wait until it has finished."
     }
@@ -142,5 +142,10 @@ super::codes! { REQUEST_CODES
         "Only a failed instance can be rewound."
         "Nothing was changed."
         "Look at its status (`outlast instance show ID`)."
+    }
+    Error REWIND_IMPOSSIBLE "OL-2042" "the instance cannot be rewound" {
+        "The orchestration failed while it held locks on entities, which have been given to others, or its history has more than 16 MiB."
+        "Nothing was changed; the instance stays failed."
+        "Restart it (`outlast instance restart ID`): it begins again with its input, and every step runs again."
     }
 }

@@ -48,4 +48,14 @@ super::codes! { WORK_CODES
         "The instance is held and makes no progress; nothing of it is lost. Others are not affected."
         "Remove the reason (OL-3003 and OL-3004 are the usual ones), then `outlast instance resume ID`."
     }
+    Warning GIVEN_BACK "OL-3010" "workers give work back" {
+        "Workers took orchestrations or activities of this name and gave them back undone, several times: most often they reject the version, or their code stops before it begins."
+        "Each is handed out again, after a wait that doubles to 30 seconds; nothing is lost, and others are not affected."
+        "Look at the workers' logs. Where it is the version, start workers of that version, or let workers state names and versions in their filters."
+    }
+    Error TOO_MANY_WORKERS "OL-3011" "too many workers are connected" {
+        "A worker asked for work, and 10,000 streams of this task hub are open already."
+        "The worker was refused and tries again; those that are connected are not affected."
+        "Look for a worker that opens streams without end (`outlast_workers_connected`)."
+    }
 }

@@ -19,6 +19,7 @@ use crate::dispatch::{Dispatch, Task, Token};
 use crate::ingress::grpc::call::Call;
 use crate::ingress::grpc::status;
 use crate::node::Hub;
+use crate::observe::codes;
 
 /// An activity's outcome.
 pub(in crate::ingress::grpc) async fn complete_activity(
@@ -29,7 +30,7 @@ pub(in crate::ingress::grpc) async fn complete_activity(
     let token = token(&hub, &answer.completion_token)?;
     same_instance(&token, &answer.instance)?;
     let Task::Activity { scheduled_by, ordinal, task } = token.task else {
-        return Err(Status::invalid_argument("the completion token is a turn's, not an activity's"));
+        return Err(invalid("the completion token is a turn's, not an activity's"));
     };
     let (result, failure) = outcome(answer);
     let command = Command::CompleteActivity(CompleteActivity {
@@ -75,7 +76,7 @@ pub(in crate::ingress::grpc) async fn complete_turn(
     let token = token(&hub, &answer.completion_token)?;
     same_instance(&token, &answer.instance)?;
     let Task::Turn { turn: number, delivered, started_at } = token.task else {
-        return Err(Status::invalid_argument("the completion token is an activity's, not a turn's"));
+        return Err(invalid("the completion token is an activity's, not a turn's"));
     };
     if answer.requires_history {
         // The worker was counted on to have the past, and has not: hand it all out again.
@@ -123,9 +124,9 @@ fn whole(
 
 /// An answer that cannot be used: the work goes to another worker, or to this one again.
 fn give_up(hub: &Hub, token: &Token, why: &str) -> Status {
-    tracing::warn!(code = "OL-3008", hub = hub.name(), instance = %token.instance, why, "a worker's answer cannot be used");
+    tracing::warn!(code = codes::TURN_INVALID.id, hub = hub.name(), instance = %token.instance, why, "a worker's answer cannot be used");
     hub.dispatch().abandoned(token);
-    Status::invalid_argument(format!("the answer cannot be used: {why}"))
+    status::invalid(&codes::TURN_INVALID, format!("the answer cannot be used: {why}"))
 }
 
 /// Takes an activity back.
@@ -158,9 +159,7 @@ async fn abandon(call: &Call, text: &str) -> Result<(), Status> {
 fn token(hub: &Hub, text: &str) -> Result<Token, Status> {
     let token = hub.dispatch().token(text).map_err(status::token)?;
     if token.instance.partition(hub.partitions()) != token.partition {
-        return Err(Status::invalid_argument(
-            "the completion token names another partition than its instance's",
-        ));
+        return Err(invalid("the completion token names another partition than its instance's"));
     }
     Ok(token)
 }
@@ -170,7 +169,11 @@ fn same_instance(token: &Token, named: &str) -> Result<(), Status> {
     if named.is_empty() || named == token.instance.as_str() {
         return Ok(());
     }
-    Err(Status::invalid_argument("the completion token is of another instance than the answer"))
+    Err(invalid("the completion token is of another instance than the answer"))
+}
+
+fn invalid(told: &str) -> Status {
+    status::invalid(&codes::TOKEN_INVALID, told)
 }
 
 async fn answer_with(

@@ -18,6 +18,8 @@ use tonic::Status;
 use crate::dispatch::{Filter, Names, Past, PerKind, Worker, WorkerStream};
 use crate::ingress::grpc::call::Call;
 use crate::ingress::grpc::server::{Phase, Shared};
+use crate::ingress::grpc::status;
+use crate::observe::codes;
 
 /// How often a stream looks whether it was quiet.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -74,9 +76,8 @@ fn names(filters: impl Iterator<Item = (String, Vec<String>)>) -> Result<Names, 
     for (name, versions) in filters {
         entries += 1 + versions.len();
         if entries > FILTER_ENTRIES_MAX {
-            return Err(Status::invalid_argument(format!(
-                "a filter has at most {FILTER_ENTRIES_MAX} names and versions"
-            )));
+            let told = format!("a filter has at most {FILTER_ENTRIES_MAX} names and versions");
+            return Err(status::invalid(&codes::METADATA_INVALID, told));
         }
         let versions: BTreeSet<String> = versions.into_iter().collect();
         // Twice the same name: what either allows is allowed, and no version at all means any.

@@ -5,19 +5,21 @@
 use axum::extract::State;
 use axum::response::Response;
 use engine::id::InstanceId;
-use engine::partition::command::{Command, RaiseEvent, Resume, Suspend, Terminate};
+use engine::partition::command::{
+    Command, RaiseEvent, Restart, Resume, Rewind, StartOrchestration, Suspend, Terminate,
+};
 use engine::partition::effect::Reply;
 use http::StatusCode;
 
 use super::super::App;
-use super::super::extract::parse_value;
-use super::super::model::{Instance, Status};
+use super::super::extract::{parse_id, parse_value};
+use super::super::model::Instance;
 use super::super::problem::Problem;
 use super::super::routes::actions::refused;
 use super::super::routes::instances::not_found;
 use super::Refused;
 use super::call::{Call, Content};
-use super::payload::quoted;
+use super::payload::{quoted, started};
 use crate::ingress::auth::{Action, Resource};
 use crate::observe::codes;
 
@@ -75,30 +77,49 @@ pub(super) async fn resume(State(app): State<App>, call: Call) -> Result<StatusC
     accepted(&app, &call, id, command).await
 }
 
-/// Runs the failed parts of a failed instance again. Not supported yet.
+/// Runs the failed parts of a failed instance again.
 #[utoipa::path(post, path = "/runtime/webhooks/durabletask/instances/{id}/rewind", tag = "instances", operation_id = "rewind", params(("id" = String, Path), super::openapi::Addressing, super::openapi::Why), responses((status = 202, description = "It goes on")))]
 pub(super) async fn rewind(State(app): State<App>, call: Call) -> Result<StatusCode, Refused> {
     let id = call.id()?;
-    app.allow(Action::Write, Resource::Instance(&call.hub(), &id))?;
-    let found = found(&app, &call, &id).await?;
-    if found.status != Status::Failed {
-        let detail = format!("instance {:?} is {}, not failed", id.as_str(), found.status.word());
-        return Err(Problem::new(&codes::INSTANCE_NOT_FAILED, detail).into());
-    }
-    Err(Refused::unsupported("rewinding an instance is"))
+    let instance = id.as_str().to_owned();
+    let command = Command::Rewind(Rewind { instance, request: None, reason: call.reason()? });
+    accepted(&app, &call, id, command).await
 }
 
-/// Starts an instance again with its input. Not supported yet.
+/// Starts an instance again with its input, under a new id unless its own is asked for.
 #[utoipa::path(post, path = "/runtime/webhooks/durabletask/instances/{id}/restart", tag = "instances", operation_id = "restart", params(("id" = String, Path), super::openapi::Addressing, super::openapi::Restarting), responses((status = 202, body = super::payload::CheckStatus)))]
 pub(super) async fn restart(State(app): State<App>, call: Call) -> Result<Response, Refused> {
     let id = call.id()?;
     app.allow(Action::Write, Resource::Instance(&call.hub(), &id))?;
-    call.flag("restartWithNewInstanceId")?;
-    if app.backend.instance(call.hub(), id.clone()).await?.is_none() {
+    let renamed = call.flag("restartWithNewInstanceId")?.unwrap_or(true);
+    let Some(found) = app.backend.instance(call.hub(), id.clone()).await? else {
         // The one operation for which an unknown instance is a bad request there.
         return Err(Refused(not_found(&id).answered_with(StatusCode::BAD_REQUEST)));
+    };
+    let execution = app.backend.fresh_id();
+    let (target, command) = if renamed {
+        let target = parse_id(&app.backend.fresh_id())?;
+        let instance = target.as_str().to_owned();
+        (target, again(found, StartOrchestration { instance, execution, ..StartOrchestration::default() }))
+    } else {
+        let instance = id.as_str().to_owned();
+        (id, Command::Restart(Restart { instance, request: None, execution }))
+    };
+    match app.backend.ask(call.hub(), target.clone(), command).await? {
+        Reply::Refused(refusal) => Err(refused(refusal, &target).into()),
+        _ => Ok(started(&call, &target)),
     }
-    Err(Refused::unsupported("restarting an instance is"))
+}
+
+/// The start of another instance with what this one was begun with.
+fn again(found: Instance, start: StartOrchestration) -> Command {
+    Command::StartOrchestration(StartOrchestration {
+        name: found.name,
+        version: found.version,
+        input: found.input.map(|input| input.get().to_owned()),
+        tags: found.tags,
+        ..start
+    })
 }
 
 /// Moves the task hub to this site. There are no sites yet: 400, as where leases are off.

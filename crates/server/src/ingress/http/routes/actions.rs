@@ -1,4 +1,4 @@
-//! What is done to an instance: events, suspend, resume, terminate, purge.
+//! What is done to an instance: events, suspend, resume, terminate, purge, and begin again.
 //!
 //! Each is one command, answered once it is durable. Doing what is done already is no error:
 //! `changed` says whether this request did it.
@@ -6,7 +6,10 @@
 use axum::Json as JsonBody;
 use axum::extract::State;
 use engine::id::InstanceId;
-use engine::partition::command::{Command, Purge, RaiseEvent, RequestId, Resume, Suspend, Terminate};
+use engine::limits::REWIND_BYTES_MAX;
+use engine::partition::command::{
+    Command, Purge, RaiseEvent, RequestId, Restart, Resume, Rewind, Suspend, Terminate,
+};
 use engine::partition::effect::{Refusal, Reply};
 use http::HeaderMap;
 use serde::Deserialize;
@@ -73,6 +76,37 @@ pub(in super::super) async fn resume(
     OptionalJson(body): OptionalJson<Option<Reason>>,
 ) -> Result<JsonBody<Done>, Problem> {
     let command = Command::Resume(Resume {
+        instance: path.id.as_str().to_owned(),
+        request: request_id(&headers)?,
+        reason: parse_reason(body)?,
+    });
+    done(&app, path, command).await
+}
+
+/// Begins a finished instance anew: same id, name, version, input and tags.
+#[utoipa::path(post, path = "/api/v1/hubs/{hub}/instances/{id}/restart", tag = "instances", operation_id = "restartInstance", params(("hub" = String, Path), ("id" = String, Path), Idempotency), responses((status = 200, body = Done)))]
+pub(in super::super) async fn restart(
+    State(app): State<App>,
+    path: InstancePath,
+    headers: HeaderMap,
+) -> Result<JsonBody<Done>, Problem> {
+    let command = Command::Restart(Restart {
+        instance: path.id.as_str().to_owned(),
+        request: request_id(&headers)?,
+        execution: app.backend.fresh_id(),
+    });
+    done(&app, path, command).await
+}
+
+/// Lets a failed instance try its failed steps again; what succeeded is not done again.
+#[utoipa::path(post, path = "/api/v1/hubs/{hub}/instances/{id}/rewind", tag = "instances", operation_id = "rewindInstance", params(("hub" = String, Path), ("id" = String, Path), Idempotency), request_body = Option<Reason>, responses((status = 200, body = Done)))]
+pub(in super::super) async fn rewind(
+    State(app): State<App>,
+    path: InstancePath,
+    headers: HeaderMap,
+    OptionalJson(body): OptionalJson<Option<Reason>>,
+) -> Result<JsonBody<Done>, Problem> {
+    let command = Command::Rewind(Rewind {
         instance: path.id.as_str().to_owned(),
         request: request_id(&headers)?,
         reason: parse_reason(body)?,
@@ -169,6 +203,20 @@ pub(in super::super) fn refused(refusal: Refusal, id: &InstanceId) -> Problem {
             Problem::new(&codes::INBOX_FULL, format!("instance {id:?} takes no more events for now"))
         }
         Refusal::EpochOver => Problem::new(&codes::UNAVAILABLE, "the partition has a new owner"),
+        Refusal::NotEnded => {
+            Problem::new(&codes::INSTANCE_RUNNING, format!("instance {id:?} has not finished"))
+        }
+        Refusal::NotFailed => {
+            Problem::new(&codes::INSTANCE_NOT_FAILED, format!("instance {id:?} has not failed"))
+        }
+        Refusal::HeldLocks => {
+            let why = format!("instance {id:?} failed while it held locks on entities");
+            Problem::new(&codes::REWIND_IMPOSSIBLE, why)
+        }
+        Refusal::HistoryTooLarge => {
+            let why = format!("the history of instance {id:?} has more than {REWIND_BYTES_MAX} bytes");
+            Problem::new(&codes::REWIND_IMPOSSIBLE, why)
+        }
     }
 }
 

@@ -33,5 +33,7 @@ pub(super) fn table() -> Vec<(&'static str, MethodRouter<App>)> {
         ("/api/v1/hubs/{hub}/instances/{id}/suspend", post(actions::suspend)),
         ("/api/v1/hubs/{hub}/instances/{id}/resume", post(actions::resume)),
         ("/api/v1/hubs/{hub}/instances/{id}/terminate", post(actions::terminate)),
+        ("/api/v1/hubs/{hub}/instances/{id}/restart", post(actions::restart)),
+        ("/api/v1/hubs/{hub}/instances/{id}/rewind", post(actions::rewind)),
     ]
 }
