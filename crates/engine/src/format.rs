@@ -16,6 +16,7 @@ use crate::partition::state::history::read_chunk;
 use crate::partition::state::inbox::InboxChunk;
 use crate::partition::state::instances::InstanceRow;
 use crate::partition::state::keys;
+use crate::partition::state::listed::ListedRow;
 use crate::partition::state::meta::MetaRow;
 use crate::partition::state::outbox::OutboxCursor;
 use crate::partition::state::requests::{RequestAgeRow, RequestRow};
@@ -46,6 +47,7 @@ pub(crate) fn check(key: &Key, value: &Bytes) -> Result<(), String> {
         keys::SWEEP => is::<SweepRow>(value),
         keys::TERMINATION => is::<TerminationRow>(value),
         keys::FINISHED => is::<FinishedRow>(value),
+        keys::LISTED => is::<ListedRow>(value),
         catalog::META => is::<catalog::CatalogRow>(value),
         catalog::HUB => is::<catalog::HubRow>(value),
         tag => Err(format!("no room has the tag {tag:#04x}")),
@@ -106,6 +108,7 @@ mod tests {
                 keys::SWEEP => rewrite::<SweepRow>(&value),
                 keys::TERMINATION => rewrite::<TerminationRow>(&value),
                 keys::FINISHED => rewrite::<FinishedRow>(&value),
+                keys::LISTED => rewrite::<ListedRow>(&value),
                 _ => value.to_vec(),
             };
             assert!(again.len() == value.len(), "{key:?} changes when it is written again");

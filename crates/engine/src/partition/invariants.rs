@@ -18,6 +18,7 @@ use crate::partition::state::history::read_chunk;
 use crate::partition::state::inbox::{InboxChunk, InboxItem};
 use crate::partition::state::instances::{Instance, InstanceRow};
 use crate::partition::state::keys;
+use crate::partition::state::listed::Listed;
 use crate::partition::state::meta::{CountsRow, MetaRow};
 use crate::partition::state::outbox::OutboxCursor;
 use crate::partition::state::status::Status;
@@ -52,6 +53,8 @@ pub enum Violation {
     OutboxUntilAcknowledged(String),
     /// An ended instance is not listed as such, or another is.
     FinishedListsEnded(String),
+    /// An instance is not on the list of its status, or another is.
+    ListsMatchStatuses(String),
     /// A termination waits without being found, or the reverse.
     TerminationsAreFound(String),
     /// An ended instance has waiting events or open tasks, or its history does not say so.
@@ -73,6 +76,7 @@ pub fn check(rows: &WorkingSet) -> Option<Violation> {
     let all = Everything { rows };
     let one = [digest_matches_rows, counts_match_instances, numbers_are_unique];
     let more = [timers_are_two_rows, outbox_until_acknowledged, finished_lists_ended, terminations_are_found];
+    let more = more.into_iter().chain([lists_match_statuses as fn(&Everything) -> Option<Violation>]);
     let each = [
         history_is_whole,
         inbox_is_whole,
@@ -83,7 +87,7 @@ pub fn check(rows: &WorkingSet) -> Option<Violation> {
         open_tasks_are_counted,
         ended_is_quiet,
     ];
-    let whole = one.iter().chain(&more).find_map(|check| check(&all));
+    let whole = one.into_iter().chain(more).find_map(|check| check(&all));
     whole
         .or_else(|| all.instances().find_map(|instance| each.iter().find_map(|check| check(&all, &instance))))
 }
@@ -214,6 +218,17 @@ fn finished_lists_ended(all: &Everything) -> Option<Violation> {
         all.room(KeyBuilder::room(keys::FINISHED)).map(|(key, _)| key.clone()).collect();
     let odd = kept.symmetric_difference(&expected).next();
     unless(odd.is_none(), Violation::FinishedListsEnded, || format!("{odd:?}"))
+}
+
+fn lists_match_statuses(all: &Everything) -> Option<Violation> {
+    let listed = all.instances().filter_map(|i| {
+        let list = Listed::of(i.status().shown())?;
+        Some(keys::listed(list.number(), &i.id))
+    });
+    let expected: BTreeSet<Key> = listed.collect();
+    let kept: BTreeSet<Key> = all.room(KeyBuilder::room(keys::LISTED)).map(|(key, _)| key.clone()).collect();
+    let odd = kept.symmetric_difference(&expected).next();
+    unless(odd.is_none(), Violation::ListsMatchStatuses, || format!("{odd:?}"))
 }
 
 fn terminations_are_found(all: &Everything) -> Option<Violation> {

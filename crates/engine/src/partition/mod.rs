@@ -9,6 +9,7 @@ pub(crate) mod apply;
 pub mod command;
 pub mod effect;
 pub mod invariants;
+mod listing;
 mod outstanding;
 pub(crate) mod state;
 pub mod view;

@@ -15,6 +15,7 @@ use crate::event::{
 use crate::id::{Epoch, InstanceId, LeaseEpoch, Lineage, LogId, PartitionId};
 use crate::limits;
 use crate::partition::command::{ActivityKey, Message, Parent};
+use crate::partition::listing;
 use crate::partition::outstanding::outbox_page;
 use crate::partition::state::activities::{ActivityRow, DETACHED};
 use crate::partition::state::dedup::OrphanRow;
@@ -404,7 +405,7 @@ pub fn instance(
     Ok(Some(view))
 }
 
-fn bare(instance: &Instance) -> InstanceView {
+pub(super) fn bare(instance: &Instance) -> InstanceView {
     let row = &instance.row;
     let status = instance.status();
     let history = row.history.unwrap_or_default();
@@ -452,14 +453,6 @@ fn waiting(instance: &Instance) -> Waiting {
     }
 }
 
-impl InstancesFilter {
-    fn accepts(&self, view: &InstanceView) -> bool {
-        (self.statuses.is_empty() || self.statuses.contains(&view.status))
-            && self.created_from.is_none_or(|from| view.created >= from)
-            && self.created_to.is_none_or(|to| view.created < to)
-    }
-}
-
 /// Instances after `after`, in order of their ids. Looks at a bounded number of rows, so a page
 /// may be short although more follow.
 pub fn instances(
@@ -469,6 +462,9 @@ pub fn instances(
     limit: usize,
 ) -> Result<InstancesPage, Needs> {
     let tx = Transaction::new(rows);
+    if let Some(lists) = filter.lists() {
+        return listing::instances(&tx, filter, &lists, after, limit);
+    }
     let all = Range::all(KeyBuilder::room(keys::INSTANCE).text(&filter.prefix), limits::CASCADE_ROWS_MAX);
     let from =
         after.map_or_else(|| all.from.clone(), |after| keys::instance(after).next().max(all.from.clone()));

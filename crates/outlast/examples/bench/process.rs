@@ -84,7 +84,7 @@ impl Server {
         Some((found["grpc"][0].as_str()?.to_owned(), found["http"][0].as_str()?.parse().ok()?))
     }
 
-    fn get(&self, path: &str) -> anyhow::Result<String> {
+    pub(crate) fn get(&self, path: &str) -> anyhow::Result<String> {
         let mut stream = TcpStream::connect(self.http)?;
         stream.set_read_timeout(Some(START_MAX))?;
         write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.http)?;

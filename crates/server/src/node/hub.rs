@@ -15,7 +15,7 @@ use engine::time::Timestamp;
 
 use super::Member;
 use super::counting::Counted;
-use crate::dispatch::Dispatch;
+use crate::dispatch::{Dispatch, Kind};
 use crate::observe::metrics::HubMetrics;
 use crate::partition::address::{Address, Waiting};
 use crate::partition::mailbox::Admission;
@@ -67,6 +67,12 @@ impl Hub {
         metrics.workers.set(gauge(load.workers));
         metrics.turns_waiting.set(gauge(load.waiting.turns));
         metrics.activities_waiting.set(gauge(load.waiting.activities));
+        let untaken = |kind: Kind| -> usize {
+            let queues = self.dispatch().queues().into_iter();
+            queues.filter(|queue| !queue.taken && queue.kind == kind).map(|queue| queue.waiting).sum()
+        };
+        metrics.turns_without_worker.set(gauge(untaken(Kind::Turn)));
+        metrics.activities_without_worker.set(gauge(untaken(Kind::Activity)));
         metrics.turns_in_flight.set(gauge(load.in_flight.turns));
         metrics.activities_in_flight.set(gauge(load.in_flight.activities));
         metrics.redelivered.inner().store(load.redelivered, Ordering::Relaxed);

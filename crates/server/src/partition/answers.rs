@@ -91,8 +91,14 @@ impl Partition {
         self.see(view::meta)
     }
 
+    /// How many rows were looked up in the tables since this was asked last.
+    pub fn take_rows_read(&mut self) -> u64 {
+        std::mem::take(&mut self.rows_read)
+    }
+
     pub(super) fn load_now(&mut self, needs: &Needs) -> Result<(), Halt> {
-        loading::load(needs, &self.overlay, &self.tables, &mut self.rows)
+        self.rows_read += loading::load(needs, &self.overlay, &self.tables, &mut self.rows)?;
+        Ok(())
     }
 
     /// Loads until a view has all it needs.

@@ -51,6 +51,8 @@ pub struct Partition {
     pub(super) last_at: Timestamp,
     pub(super) room: Room,
     pub(super) halted: Option<String>,
+    /// Rows looked up in the tables that nobody has counted yet.
+    pub(super) rows_read: u64,
 }
 
 /// Whether new records start a commit of their own.
@@ -142,6 +144,7 @@ impl Partition {
             last_at: Timestamp::ZERO,
             room: Room::Enough,
             halted: None,
+            rows_read: 0,
         })
     }
 

@@ -10,36 +10,46 @@ use storage::tables::Tables;
 use super::core::Halt;
 use super::overlay::{Found, Overlay};
 
-/// Loads everything that `needs` names.
+/// Loads everything that `needs` names; how many rows were looked up in the tables.
 pub(super) fn load(
     needs: &Needs,
     overlay: &Overlay,
     tables: &Tables,
     rows: &mut WorkingSet,
-) -> Result<(), Halt> {
+) -> Result<u64, Halt> {
+    let mut read = 0;
     for key in &needs.keys {
         let value = match overlay.get(key) {
             Found::Value(value) => Some(value),
             Found::Deleted => None,
-            Found::Unknown => tables.get(key.as_bytes())?,
+            Found::Unknown => {
+                read += 1;
+                tables.get(key.as_bytes())?
+            }
         };
         rows.load(key.clone(), value)?;
     }
     for range in &needs.ranges {
-        let found = scan(range, overlay, tables)?;
+        let found = scan(range, overlay, tables, &mut read)?;
         rows.load_range(range, found)?;
     }
-    Ok(())
+    Ok(read)
 }
 
 /// The first `range.limit` rows of a range, overlay over tables.
-fn scan(range: &Range, overlay: &Overlay, tables: &Tables) -> Result<Vec<(Key, Bytes)>, Halt> {
+fn scan(
+    range: &Range,
+    overlay: &Overlay,
+    tables: &Tables,
+    read: &mut u64,
+) -> Result<Vec<(Key, Bytes)>, Halt> {
     let mut found = Vec::new();
     let mut newer = overlay.range(&range.from, &range.to).peekable();
     let mut from = range.from.as_bytes().to_vec();
     let page = range.limit.clamp(1, PAGE_ROWS);
     loop {
         let stored = tables.scan(&from, range.to.as_bytes(), page)?;
+        *read += u64::try_from(stored.len()).unwrap_or(0);
         let last_page = stored.len() < page;
         let next = stored.last().map(|(key, _)| successor(key));
         for (key, value) in stored {

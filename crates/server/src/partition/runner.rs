@@ -167,6 +167,7 @@ impl Resident {
     fn settle(&mut self, now: Timestamp) {
         let Self { partition, outside, outputs, waiters, .. } = self;
         partition.settle(now, outputs);
+        outside.metrics.partitions.rows_read.inc_by(partition.take_rows_read());
         self.wake_at = outputs.wake_at.take();
         outside.write(outputs.log.drain(..), std::mem::take(&mut outputs.flush));
         if let Some(store) = outputs.store.take() {

@@ -257,13 +257,17 @@ impl State<'_> {
     /// Writes the instance back and keeps the counts.
     pub(crate) fn store(&mut self, instance: &mut Instance) -> Loaded<()> {
         instance.row.updated = Some(self.at.into());
-        self.count(instance.counted.take().as_ref(), instance.row.status.as_ref());
+        let before = instance.counted.take();
+        let shown = |status: Option<&Status>| status.map(Status::shown);
+        self.list(instance, shown(before.as_ref()), shown(instance.row.status.as_ref()))?;
+        self.count(before.as_ref(), instance.row.status.as_ref());
         instance.counted = instance.row.status.clone();
         self.tx.put(keys::instance(&instance.id), &instance.row)
     }
 
     /// Removes the instance's row; its other rows are left to a sweep.
     pub(crate) fn forget(&mut self, instance: &Instance) -> Loaded<()> {
+        self.list(instance, instance.counted.as_ref().map(Status::shown), None)?;
         self.count(instance.counted.as_ref(), None);
         self.tx.remove(keys::instance(&instance.id))
     }

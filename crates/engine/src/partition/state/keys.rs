@@ -28,6 +28,7 @@ pub(crate) const REQUEST_AGE: u8 = 0x10;
 pub(crate) const SWEEP: u8 = 0x11;
 pub(crate) const TERMINATION: u8 = 0x12;
 pub(crate) const FINISHED: u8 = 0x13;
+pub(crate) const LISTED: u8 = 0x18;
 
 /// Which entry made a task, and which of that entry's tasks of the kind it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -131,4 +132,9 @@ pub(crate) fn termination(id: &InstanceId) -> Key {
 
 pub(crate) fn finished(at: Timestamp, id: &InstanceId) -> Key {
     KeyBuilder::room(FINISHED).time(at).text(id.as_str()).key()
+}
+
+/// On which list an instance is; which one is [`super::listed::Listed`]'s number.
+pub(crate) fn listed(list: u8, id: &InstanceId) -> Key {
+    KeyBuilder::room(LISTED).byte(list).text(id.as_str()).key()
 }

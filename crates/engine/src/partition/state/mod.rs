@@ -11,6 +11,7 @@ pub(crate) mod history;
 pub(crate) mod inbox;
 pub(crate) mod instances;
 pub(crate) mod keys;
+pub(crate) mod listed;
 pub(crate) mod meta;
 pub(crate) mod outbox;
 pub(crate) mod requests;

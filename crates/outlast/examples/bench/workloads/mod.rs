@@ -8,6 +8,7 @@ mod fan_out;
 mod hello;
 mod idle;
 mod latency;
+mod lists;
 mod timers;
 mod waiting;
 
@@ -21,7 +22,8 @@ use tokio::task::JoinSet;
 use crate::process::Server;
 
 /// All of them, in the order in which they run: the short ones first.
-pub(crate) const NAMES: [&str; 7] = ["idle", "latency", "event", "fan_out", "timers", "hello", "waiting"];
+pub(crate) const NAMES: [&str; 8] =
+    ["idle", "latency", "event", "fan_out", "timers", "hello", "waiting", "lists"];
 
 /// Syncs of the log counted by the server.
 const SYNCS: &str = "outlast_log_syncs_total";
@@ -41,6 +43,7 @@ pub(crate) async fn run(name: &str) -> anyhow::Result<String> {
         "timers" => timers::run(server).await,
         "hello" => hello::run(server).await,
         "waiting" => waiting::run(server).await,
+        "lists" => lists::run(server).await,
         other => anyhow::bail!("no benchmark is named {other}; there are {}", NAMES.join(", ")),
     }
 }

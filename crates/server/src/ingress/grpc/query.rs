@@ -11,7 +11,7 @@ use engine::id::{InstanceId, PartitionId};
 use engine::partition::StatusName;
 use engine::partition::command::{Command, Purge};
 use engine::partition::effect::{Refusal, Reply};
-use engine::partition::view::{Finished, InstancesFilter};
+use engine::partition::view::{Finished, InstanceView, InstancesFilter};
 use engine::time::Timestamp;
 use outlast_proto::durable_task as proto;
 use prost::Message;
@@ -31,10 +31,13 @@ const PAGE_DEFAULT: usize = 100;
 const PAGE_MAX: usize = 1_000;
 /// Bytes in a page: below 4 MiB with room for one more small instance and the frame.
 const PAGE_BYTES_MAX: usize = 3 << 20;
-/// Reads of a partition for one page: a filter that little passes must not hold the call for ever.
-const READS_MAX: usize = 1_000;
-/// Purges in flight for one call.
-const PURGES_AT_ONCE: usize = 64;
+/// Reads of partitions for one page, each of at most 256 rows: a filter that little passes gives short
+/// pages, not slow ones. Whoever asks goes on where this one ended.
+const READS_MAX: usize = 64;
+/// Reads of each partition for one page of ended instances.
+const SPAN_READS_MAX: usize = 8;
+/// Instances read or purged at once for one call.
+const AT_ONCE: usize = 64;
 
 fn page_size(asked: i32) -> usize {
     match usize::try_from(asked) {
@@ -64,17 +67,42 @@ pub(super) async fn query(
     };
     let mut listing = Listing::new(&hub, filter, cursor);
     let mut page = Page::new(page_size(query.max_instance_count));
-    while let Some(instance) = listing.next().await? {
-        let found = hub.instance(&instance, query.fetch_inputs_and_outputs).await;
-        // Purged since it was listed: not there.
-        let found = found.map_err(|error| status::unavailable(&error))?;
-        if !found.is_none_or(|view| page.add(convert::state(view))) {
+    'pages: loop {
+        let some = listing.some(AT_ONCE.min(page.left())).await?;
+        if some.is_empty() {
             break;
         }
-        listing.settle();
+        let found = read_all(&hub, some, query.fetch_inputs_and_outputs).await?;
+        for view in found {
+            // Purged since it was listed: not there, and no reason to stop.
+            if !view.is_none_or(|view| page.add(convert::state(view))) {
+                break 'pages;
+            }
+            listing.settle();
+        }
     }
     let continuation_token = listing.cursor().map(|cursor| cursor.to_text());
     Ok(proto::QueryInstancesResponse { orchestration_state: page.states, continuation_token })
+}
+
+/// Instances as they stand, in the order in which they are asked for.
+async fn read_all(
+    hub: &Arc<Hub>,
+    ids: Vec<InstanceId>,
+    with_values: bool,
+) -> Result<Vec<Option<InstanceView>>, Status> {
+    let mut reads = JoinSet::new();
+    let count = ids.len();
+    for (place, id) in ids.into_iter().enumerate() {
+        let hub = Arc::clone(hub);
+        reads.spawn(async move { (place, hub.instance(&id, with_values).await) });
+    }
+    let mut found = vec![None; count];
+    while let Some(read) = reads.join_next().await {
+        let (place, view) = read.map_err(|error| Status::internal(format!("a read panicked: {error}")))?;
+        found[place] = view.map_err(|error| status::unavailable(&error))?;
+    }
+    Ok(found)
 }
 
 struct Page {
@@ -86,6 +114,10 @@ struct Page {
 impl Page {
     fn new(room: usize) -> Self {
         Self { states: Vec::new(), room, bytes: 0 }
+    }
+
+    fn left(&self) -> usize {
+        self.room.saturating_sub(self.states.len())
     }
 
     /// `false`: there is no room for it. The first one always has room.
@@ -118,13 +150,21 @@ pub(super) async fn list_ids(
         statuses,
     };
     let mut found = Vec::new();
+    // Everything up to here has been looked at, in every partition.
+    let mut seen: Option<ByCompletion> = None;
     for partition in (0..hub.partitions()).map(PartitionId) {
-        found.extend(span.read(&hub, partition, size + 1).await?);
+        let (some, upto) = span.read(&hub, partition, size + 1).await?;
+        found.extend(some);
+        seen = [seen, upto].into_iter().flatten().min();
     }
     found.sort();
+    if let Some(seen) = &seen {
+        found.retain(|at| at <= seen);
+    }
     let more = found.len() > size;
     found.truncate(size);
-    let last_instance_key = found.last().filter(|_| more).map(ByCompletion::to_text);
+    let last = if more { found.last().cloned() } else { seen };
+    let last_instance_key = last.map(|last| last.to_text());
     let instance_ids = found.into_iter().map(|at| at.instance.as_str().to_owned()).collect();
     Ok(proto::ListInstanceIdsResponse { instance_ids, last_instance_key })
 }
@@ -138,30 +178,28 @@ struct Span {
 }
 
 impl Span {
-    /// The first `size` of one partition.
+    /// The first `size` of one partition, and up to where it was looked at, if not to its end.
     async fn read(
         &self,
         hub: &Hub,
         partition: PartitionId,
         size: usize,
-    ) -> Result<Vec<ByCompletion>, Status> {
+    ) -> Result<(Vec<ByCompletion>, Option<ByCompletion>), Status> {
         let mut found = Vec::new();
-        let mut after = self.after.clone().map(|after| (after.completed, after.instance));
-        for _ in 0..READS_MAX {
-            let page = hub.finished(partition, self.from..self.to, after.take(), size).await;
+        let mut upto = None;
+        for _ in 0..SPAN_READS_MAX {
+            let after = upto.clone().or_else(|| self.after.clone());
+            let after = after.map(|after: ByCompletion| (after.completed, after.instance));
+            let page = hub.finished(partition, self.from..self.to, after, size).await;
             let page = page.map_err(|error| status::unavailable(&error))?;
-            let Some(last) = page.last().filter(|_| page.len() >= size) else {
-                found.extend(self.matching(page));
-                break;
-            };
-            after = Some((last.at, last.instance.clone()));
+            let last = page.last().filter(|_| page.len() >= size);
+            upto = last.map(|last| ByCompletion { completed: last.at, instance: last.instance.clone() });
             found.extend(self.matching(page));
-            if found.len() >= size {
+            if upto.is_none() || found.len() >= size {
                 break;
             }
         }
-        found.truncate(size);
-        Ok(found)
+        Ok((found, upto))
     }
 
     fn matching(&self, page: Vec<Finished>) -> impl Iterator<Item = ByCompletion> {
@@ -204,7 +242,7 @@ pub(super) async fn purge(
 /// Instances that have not ended, or are none (entities), are left alone and not counted.
 async fn purge_all(call: &Call, hub: &Arc<Hub>, ids: &[String], recursive: bool) -> Result<u32, Status> {
     let mut count = 0;
-    for some in ids.chunks(PURGES_AT_ONCE) {
+    for some in ids.chunks(AT_ONCE) {
         let mut purges = JoinSet::new();
         for id in some {
             let Ok(instance) = call.instance(id) else { continue };
@@ -257,19 +295,19 @@ async fn purge_filtered(
     let mut listing = Listing::new(hub, filter, None);
     let mut count = 0;
     loop {
-        let mut some = Vec::with_capacity(PURGES_AT_ONCE);
-        while some.len() < PURGES_AT_ONCE {
-            let Some(instance) = listing.next().await? else { break };
-            some.push(instance.as_str().to_owned());
+        let some = listing.some(AT_ONCE).await?;
+        for _ in &some {
             listing.settle();
         }
-        if some.is_empty() {
-            return Ok((count, listing.cursor().is_none()));
+        let ids: Vec<String> = some.iter().map(|instance| instance.as_str().to_owned()).collect();
+        count += purge_all(call, hub, &ids, recursive).await?;
+        if some.is_empty() && listing.cursor().is_none() {
+            return Ok((count, true));
         }
-        count += purge_all(call, hub, &some, recursive).await?;
         if deadline.is_some_and(|deadline| clock.monotonic() >= deadline) {
             return Ok((count, false));
         }
+        listing.reads = 0;
     }
 }
 
@@ -301,11 +339,11 @@ impl<'a> Listing<'a> {
         }
     }
 
-    /// The first id that is not settled; `None` at the end, or where this call has read enough.
-    async fn next(&mut self) -> Result<Option<InstanceId>, Status> {
+    /// Up to `count` ids that are not settled; none at the end, or where enough has been read.
+    async fn some(&mut self, count: usize) -> Result<Vec<InstanceId>, Status> {
         while self.ahead.is_empty() {
             if self.partition.0 >= self.hub.partitions() || self.reads >= READS_MAX {
-                return Ok(None);
+                return Ok(Vec::new());
             }
             let Some(after) = self.from.take() else {
                 self.partition = PartitionId(self.partition.0 + 1);
@@ -319,7 +357,7 @@ impl<'a> Listing<'a> {
             self.ahead.extend(page.instances.into_iter().map(|view| view.instance));
             self.from = page.next.map(Some);
         }
-        Ok(self.ahead.front().cloned())
+        Ok(self.ahead.iter().take(count.max(1)).cloned().collect())
     }
 
     /// Done with the first id.
@@ -329,7 +367,11 @@ impl<'a> Listing<'a> {
 
     /// Where another listing goes on; `None` at the end.
     fn cursor(&self) -> Option<ById> {
-        let more = self.partition.0 < self.hub.partitions();
-        more.then(|| ById { partition: self.partition, after: self.settled.clone() })
+        let (partition, after) = match &self.from {
+            _ if !self.ahead.is_empty() => (self.partition, self.settled.clone()),
+            Some(from) => (self.partition, from.clone()),
+            None => (PartitionId(self.partition.0 + 1), None),
+        };
+        (partition.0 < self.hub.partitions()).then_some(ById { partition, after })
     }
 }

@@ -43,6 +43,10 @@ pub struct HubMetrics {
     pub turns_waiting: Gauge,
     /// Activities that wait for a worker.
     pub activities_waiting: Gauge,
+    /// Turns that wait for a worker of which none is connected.
+    pub turns_without_worker: Gauge,
+    /// Activities that wait for a worker of which none is connected.
+    pub activities_without_worker: Gauge,
     /// Turns that workers have.
     pub turns_in_flight: Gauge,
     /// Activities that workers have.
@@ -70,6 +74,7 @@ pub(super) struct HubFamilies {
     pub(super) activity_wait_seconds: Histograms,
     pub(super) timer_lateness_seconds: Histograms,
     pub(super) waiting: Gauges,
+    pub(super) without_worker: Gauges,
     pub(super) in_flight: Gauges,
     pub(super) redelivered: Counters,
     pub(super) stale: Counters,
@@ -92,6 +97,7 @@ impl HubFamilies {
             activity_wait_seconds: seconds(),
             timer_lateness_seconds: seconds(),
             waiting: Gauges::default(),
+            without_worker: Gauges::default(),
             in_flight: Gauges::default(),
             redelivered: Counters::default(),
             stale: Counters::default(),
@@ -124,6 +130,8 @@ impl HubFamilies {
             timer_lateness_seconds: self.timer_lateness_seconds.get_or_create_owned(&plain),
             turns_waiting: self.waiting.get_or_create_owned(&and("kind", "turn")),
             activities_waiting: self.waiting.get_or_create_owned(&and("kind", "activity")),
+            turns_without_worker: self.without_worker.get_or_create_owned(&and("kind", "turn")),
+            activities_without_worker: self.without_worker.get_or_create_owned(&and("kind", "activity")),
             turns_in_flight: self.in_flight.get_or_create_owned(&and("kind", "turn")),
             activities_in_flight: self.in_flight.get_or_create_owned(&and("kind", "activity")),
             redelivered: self.redelivered.get_or_create_owned(&plain),

@@ -88,6 +88,8 @@ pub struct PartitionMetrics {
     pub leader_changes: Counter,
     /// Messages between partitions sent, repeats included.
     pub messages_sent: Counter,
+    /// Rows read from tables.
+    pub rows_read: Counter,
 }
 
 /// A histogram of times from 50 µs to about 13 s: what syncs and commits take.

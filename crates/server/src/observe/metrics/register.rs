@@ -148,11 +148,21 @@ impl Register {
             "How long after its due time a timer fired",
             hubs.timer_lateness_seconds.clone(),
         );
+        self.work(hubs);
+    }
+
+    fn work(&mut self, hubs: &HubFamilies) {
         self.add(
             "work_items_pending",
             "hub, kind",
             "Work items that wait for a worker",
             hubs.waiting.clone(),
+        );
+        self.add(
+            "work_items_without_worker",
+            "hub, kind",
+            "Work items of which no connected worker takes the name and version",
+            hubs.without_worker.clone(),
         );
         self.add("work_items_in_flight", "hub, kind", "Work items that workers have", hubs.in_flight.clone());
         self.add(
@@ -208,6 +218,12 @@ impl Register {
             "",
             "Messages between partitions sent, repeats included",
             partitions.messages_sent.clone(),
+        );
+        self.add(
+            "table_rows_read",
+            "",
+            "Rows read from tables because they were not in memory",
+            partitions.rows_read.clone(),
         );
     }
 
