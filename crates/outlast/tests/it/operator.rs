@@ -5,7 +5,7 @@
 
 use std::net::TcpListener;
 
-use crate::program::Program;
+use crate::program::{Program, python};
 use crate::scratch::Scratch;
 use crate::server::{Server, dev, outlast};
 
@@ -116,4 +116,51 @@ fn an_unknown_setting_or_command_is_refused_before_anything_starts() {
     let said = Program::start(outlast().args(["serve", "--config"]).arg(&file)).failed_with(USAGE);
     contains(&said, &["no_such_setting", &file.to_string_lossy()]);
     Program::start(outlast().arg("no-such-command")).failed_with(USAGE);
+}
+
+#[test]
+fn work_that_no_worker_takes_is_told_wherever_one_looks() {
+    let scratch = Scratch::new();
+    let server = Server::start(&scratch.join("data"));
+    server.ask(&["instance", "start", "nobody-runs-this", "--id", "lonely", "--version", "7"]);
+    let told = server.outlast(&["instance", "show", "lonely"]).succeeded();
+    contains(&told, &["nobody-runs-this", "\"7\"", "none is connected"]);
+    let told = server.outlast(&["status"]).succeeded();
+    contains(&told, &["OL-3005", "nobody-runs-this", "wait for a worker"]);
+}
+
+#[test]
+fn what_has_failed_to_be_is_told_when_it_is_to_begin_again() {
+    let scratch = Scratch::new();
+    let server = Server::start(&scratch.join("data"));
+    server.outlast(&["instance", "rewind", "nobody"]).failed_with(NOT_FOUND);
+    server.ask(&["instance", "start", "nobody-runs-this", "--id", "a"]);
+    let said = server.outlast(&["instance", "restart", "a", "--yes"]).failed_with(FAILURE);
+    contains(&said, &["OL-2013", "nothing was changed"]);
+    server.ask(&["instance", "terminate", "a", "--yes"]);
+    let said = server.outlast(&["instance", "rewind", "a"]).failed_with(FAILURE);
+    contains(&said, &["OL-2041"]);
+    server.ask(&["instance", "restart", "a", "--yes"]);
+    let told = server.outlast(&["instance", "show", "a"]).succeeded();
+    contains(&told, &["pending"]);
+}
+
+#[test]
+fn a_worker_that_stands_still_loses_its_work_to_another() {
+    let scratch = Scratch::new();
+    let mut command = dev(&scratch.join("data"), ANY_PORT, ANY_PORT);
+    command.env("OUTLAST_GRPC__KEEPALIVE", "1s");
+    let server = Server::ready(&scratch.join("data"), Program::start(&mut command));
+    let (grpc, effects) = (server.grpc(), scratch.join("effects"));
+    std::fs::write(&effects, "").expect("the scratch directory can be written to");
+    let worker = || Program::start(python("orders.py").args(["worker", &grpc]).arg(&effects));
+    let mut still = worker();
+    let mut client = Program::start(python("orders.py").args(["client", &grpc]).arg(&effects).arg("40"));
+    client.wait_for_lines(10, "acknowledged");
+    // Its connection stays open, and nobody answers on it.
+    still.signal("STOP");
+    let mut second = worker();
+    client.wait_for("the verdict", |line| serde_json::from_str::<serde_json::Value>(line).ok());
+    second.close_stdin();
+    still.kill();
 }

@@ -1,6 +1,7 @@
 //! The published Python SDK against the real server, one scenario a test.
 //!
-//! Not here: the scenarios, which are `tests/sdk/python/scenarios.py`, `lives.py` and `tokens.py`.
+//! Not here: the scenarios, which are `tests/sdk/python/scenarios.py`, `lives.py`, `versions.py` and
+//! `tokens.py`.
 //! A test fails when a scenario there has no test here, so that none is forgotten.
 
 use crate::program::{Program, python};
@@ -74,6 +75,8 @@ scenarios!("tokens.py", every_wrong_answer_has_a_test:
     a_worker_gets_no_more_at_once_than_it_asked_for,
     hubs_do_not_see_each_other,
     a_hub_name_that_cannot_be_is_refused,
+    a_worker_that_sends_no_tokens_is_told_so_and_keeps_nothing,
+    a_compressed_message_is_refused_before_it_is_unpacked,
 );
 
 scenarios!("lives.py", every_other_life_has_a_test:
@@ -86,4 +89,14 @@ scenarios!("lives.py", every_other_life_has_a_test:
     a_rewind_reaches_the_children,
     a_rewind_creates_a_purged_child_again,
     a_rewound_orchestration_hears_events_again,
+);
+
+scenarios!("versions.py", every_choice_of_a_worker_has_a_test:
+    a_version_that_does_not_match_fails_where_the_worker_says_so,
+    a_version_that_is_rejected_waits_for_a_worker_of_that_version,
+    an_older_version_runs_where_the_worker_takes_older_ones,
+    filters_send_each_version_to_its_worker,
+    an_activity_is_matched_by_its_orchestrations_version,
+    what_nobody_takes_blocks_nobody,
+    an_orchestration_that_kills_its_workers_does_not_stop_the_others,
 );

@@ -12,6 +12,11 @@
 //! Out --(abandoned)--> Delayed      Answered --(unanswered)--> Delayed     Delayed --(tick)--> Waiting
 //! ```
 
+#[path = "standing.rs"]
+mod standing;
+
+pub use standing::{GivenBack, Stage, Standing};
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,6 +71,8 @@ struct Item {
     state: State,
     attempts: u32,
     setbacks: u32,
+    /// How often workers gave it back.
+    given_back: u32,
     /// The worker that gave it back or took too long.
     avoid: Option<StreamId>,
     /// It was offered again since it was last built.
@@ -164,6 +171,7 @@ impl Board {
             state: State::Waiting,
             attempts: 0,
             setbacks: 0,
+            given_back: 0,
             avoid: None,
             again: false,
         };
@@ -292,19 +300,44 @@ impl Board {
         }
     }
 
-    /// A worker gives an item back: it is handed out again after a while, rather to another.
+    /// A worker gives an item back: it is handed out again after a while, rather to another. This
+    /// does not count as an attempt: the worker lives, and another may be of the right version.
     pub(super) fn abandoned(&mut self, hand_out: HandOutId, work: &Work, epoch: Epoch) {
+        if let Some(item) = self.back(hand_out, work, epoch) {
+            item.given_back = item.given_back.saturating_add(1);
+            item.attempts = item.attempts.saturating_sub(1);
+        }
+    }
+
+    /// A worker's answer cannot be used: the item is handed out again, and this counts as an attempt.
+    pub(super) fn spoilt(&mut self, hand_out: HandOutId, work: &Work, epoch: Epoch) {
+        self.back(hand_out, work, epoch);
+    }
+
+    /// A worker answered this without saying which hand-out it answers: whoever has it now does not
+    /// keep it for good.
+    pub(super) fn unnamed(&mut self, work: &Work) {
+        let item = self.by_work.get(work).and_then(|id| self.items.get(id));
+        let Some(State::Out { hand_out }) = item.map(|item| item.state) else { return };
+        if let Some((epoch, _)) = self.hand_outs.get(&hand_out).and_then(|out| out.out) {
+            self.spoilt(hand_out, work, epoch);
+        }
+    }
+
+    fn back(&mut self, hand_out: HandOutId, work: &Work, epoch: Epoch) -> Option<&mut Item> {
         if !self.is(hand_out, work, epoch) {
-            return;
+            return None;
         }
         let stream = self.hand_outs.get(&hand_out).map(|out| out.stream);
-        if let Some(id) = self.held(hand_out) {
+        let held = self.held(hand_out);
+        if let Some(id) = held {
             if let Some(item) = self.items.get_mut(&id) {
                 item.avoid = stream;
             }
             self.delay(id);
         }
         self.free(hand_out);
+        self.items.get_mut(&held?)
     }
 
     /// How long the item of a hand-out has been on the board; `None`: it is not wanted any more.
@@ -407,13 +440,17 @@ impl Board {
             .is_some_and(|out| *out.work == *work && out.out.is_some_and(|(of, _)| of == epoch))
     }
 
+    /// To the next worker at once; but what several workers in a row did not survive waits longer
+    /// each time, so that it does not take the rest of them along.
     fn again(&mut self, id: ItemId, avoid: Option<StreamId>) {
         self.redelivered += 1;
-        if let Some(item) = self.items.get_mut(&id) {
-            item.state = State::Waiting;
-            item.avoid = avoid;
-            self.place(id, End::Front);
+        let Some(item) = self.items.get_mut(&id) else { return };
+        item.avoid = avoid;
+        if item.attempts >= self.options.attempts_at_once {
+            return self.delay(id);
         }
+        item.state = State::Waiting;
+        self.place(id, End::Front);
     }
 
     fn delay(&mut self, id: ItemId) {

@@ -247,6 +247,11 @@ impl Lanes {
         self.waiting
     }
 
+    /// What a lane is for, and whether any connected worker accepts it.
+    pub(super) fn key(&self, id: LaneId) -> Option<(&LaneKey, bool)> {
+        self.lanes.get(&id).map(|lane| (&lane.key, !lane.classes.is_empty()))
+    }
+
     /// Each lane with its waiting items and whether any connected worker accepts it.
     pub(super) fn view(&self) -> impl Iterator<Item = (&LaneKey, usize, bool)> {
         self.lanes.values().map(|lane| (&lane.key, lane.waiting.len(), !lane.classes.is_empty()))

@@ -21,7 +21,7 @@ mod shell;
 mod token;
 mod work_item;
 
-pub use board::{HandOutId, Load};
+pub use board::{GivenBack, HandOutId, Load, Stage, Standing};
 pub use filter::{Filter, Names};
 pub use offer::{Ended, Kind, Offer, PerKind, Work};
 pub use options::Options;

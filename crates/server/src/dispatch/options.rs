@@ -17,6 +17,8 @@ pub struct Options {
     pub items_max: usize,
     /// How often an item is handed out before it is given up as harmful.
     pub attempts_max: u32,
+    /// How often in a row an item is handed out again at once when its worker goes away.
+    pub attempts_at_once: u32,
     /// How long a worker may take for an orchestrator turn. Activities have no such bound.
     pub turn_max: Option<Duration>,
     /// How often slow turns are looked for.
@@ -34,6 +36,7 @@ impl Default for Options {
             slots_max: 10_000,
             items_max: 200_000,
             attempts_max: 20,
+            attempts_at_once: 3,
             turn_max: Some(Duration::from_secs(300)),
             check_every: Duration::from_secs(1),
             backoff_min: Duration::from_millis(200),

@@ -15,7 +15,7 @@ use engine::partition::command::{ActivityKey, MarkStuck};
 use platform::clock::Clock;
 use tokio::sync::mpsc;
 
-use super::board::{Action, Assignment, Board, Load};
+use super::board::{Action, Assignment, Board, GivenBack, Load, Standing};
 use super::filter::Filter;
 use super::lanes::StreamId;
 use super::offer::{Ended, Kind, Offer, PerKind, Work};
@@ -218,6 +218,18 @@ impl Dispatch {
         self.change(|board| board.abandoned(token.hand_out, &work, token.epoch));
     }
 
+    /// An answer cannot be used: the item goes to another worker, or to this one again.
+    pub fn spoilt(&self, token: &Token) {
+        let work = token.work();
+        self.change(|board| board.spoilt(token.hand_out, &work, token.epoch));
+    }
+
+    /// A turn was answered without a token: it goes to another worker.
+    pub fn unnamed(&self, instance: &InstanceId) {
+        let work = Work::Turn { instance: instance.clone() };
+        self.change(|board| board.unnamed(&work));
+    }
+
     /// Ends all workers' streams, and those that are still to come.
     pub fn close(&self) {
         let mut inner = self.lock();
@@ -249,6 +261,16 @@ impl Dispatch {
             taken,
         })
         .collect()
+    }
+
+    /// Where the work of an instance stands that is on the board.
+    pub fn standings(&self, instance: &InstanceId) -> Vec<Standing> {
+        self.lock().board.standings(instance)
+    }
+
+    /// What workers have given back at least `often` times and waits for its next try.
+    pub fn given_back(&self, often: u32) -> Vec<GivenBack> {
+        self.lock().board.given_back(often)
     }
 
     /// How much waits and how much is handed out.

@@ -84,8 +84,11 @@ pub enum Task {
 /// Why a text is none of this hub's tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
-    /// There is none: only old clients leave it out.
-    #[error("the completion token is missing; workers that do not send it back are not supported yet")]
+    /// There is none: Microsoft's Go SDK leaves it out.
+    #[error(
+        "the completion token is missing: workers of this SDK do not send it back and are not supported; \
+         the answer was not taken"
+    )]
     Missing,
     /// Not in a form that any hub makes.
     #[error("the completion token is malformed")]

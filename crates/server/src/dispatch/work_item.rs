@@ -178,7 +178,9 @@ impl Item {
 
 /// Why an item that was tried `attempts` times is not tried again.
 pub(super) fn failed_too_often(attempts: u32) -> String {
-    format!("handed out {attempts} times, and each worker went away, took too long or gave it back")
+    format!(
+        "handed out {attempts} times, and each worker went away, took too long or gave an answer that cannot be used"
+    )
 }
 
 /// Why an item of `bytes` bytes is not sent.

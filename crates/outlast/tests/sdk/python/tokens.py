@@ -216,6 +216,30 @@ def a_hub_name_that_cannot_be_is_refused(hand):
         Hand(hand.address, hub=name).refused("Hello", empty_pb2.Empty(), grpc.StatusCode.INVALID_ARGUMENT)
 
 
+@scenario
+def a_worker_that_sends_no_tokens_is_told_so_and_keeps_nothing(hand):
+    instance = hand.start()
+    go = hand.stream()
+    turn, _ = hand.next(go, "orchestratorRequest")
+    other = hand.stream()
+    hand.refused("CompleteOrchestratorTask", complete(turn, ""), grpc.StatusCode.INVALID_ARGUMENT)
+    again, token = hand.next(other, "orchestratorRequest")
+    assert again.instanceId == instance
+    hand.call("CompleteOrchestratorTask", complete(again, token))
+
+
+@scenario
+def a_compressed_message_is_refused_before_it_is_unpacked(hand):
+    bomb = pb.CreateInstanceRequest(name="bomb", input=wrappers_pb2.StringValue(value="x" * (8 << 20)))
+    try:
+        hand.stub.StartInstance(bomb, timeout=DEADLINE, compression=grpc.Compression.Gzip)
+    except grpc.RpcError as error:
+        assert error.code() == grpc.StatusCode.UNIMPLEMENTED, error
+    else:
+        raise AssertionError("a compressed message was taken")
+    hand.start()
+
+
 def main(address, name):
     if address == "--list":
         print("\n".join(SCENARIOS))

@@ -32,8 +32,9 @@ const STREAMS_MAX: u32 = 16_384;
 /// Calls that a client may give up before we have looked at them. The JavaScript SDK walks away
 /// from its waits; hyper's own default of 20 takes that for an attack.
 const RESETS_PENDING_MAX: usize = 4_096;
-/// How long a connection may leave a keepalive unanswered.
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a connection may leave a keepalive unanswered, or as long as between two where that is
+/// shorter.
+const KEEPALIVE_TIMEOUT_MAX: Duration = Duration::from_secs(20);
 /// Flow control: one whole large message of each call, a few on each connection.
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
@@ -116,7 +117,7 @@ fn builder(begun: Begun, options: &Options) -> http2::Builder<Begun> {
     builder
         .timer(TokioTimer::new())
         .keep_alive_interval(options.keepalive)
-        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+        .keep_alive_timeout(options.keepalive.min(KEEPALIVE_TIMEOUT_MAX))
         .max_header_list_size(HEADER_BYTES_MAX)
         .max_pending_accept_reset_streams(RESETS_PENDING_MAX)
         .max_concurrent_streams(STREAMS_MAX)

@@ -15,6 +15,11 @@ use tokio::sync::watch;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status, Streaming};
 
+#[path = "workers/dialects_tests.rs"]
+mod dialects;
+#[path = "tests_limits.rs"]
+mod limits;
+
 use super::*;
 use crate::config::{Loader, Profile};
 use crate::node::{Node, Platform};
@@ -51,6 +56,7 @@ impl Bench {
         let (phase, phases) = watch::channel(Phase::Serving);
         let options =
             Options { message_bytes_max: 17 << 20, keepalive: Duration::from_secs(30), reflection: true };
+        tick(&node);
         let serving = tokio::spawn(serve(Arc::clone(&node), listener, options, phases));
         let client = Client::connect(format!("http://{address}")).await.expect("a connection");
         Self { node, phase, serving, client: client.max_decoding_message_size(32 << 20) }
@@ -97,6 +103,20 @@ impl Bench {
     ) -> Status {
         call.await.expect_err("it is refused")
     }
+}
+
+/// Tells dispatch the time, as a whole server does, until the node is gone.
+fn tick(node: &Arc<Node>) {
+    let node = Arc::downgrade(node);
+    tokio::spawn(async move {
+        let mut interval = tokio::time::interval(Duration::from_millis(20));
+        while let Some(node) = node.upgrade() {
+            let now = node.platform().clock.monotonic();
+            node.open_hub_list().iter().for_each(|hub| hub.dispatch().tick(now));
+            drop(node);
+            interval.tick().await;
+        }
+    });
 }
 
 /// A worker that answers by hand.

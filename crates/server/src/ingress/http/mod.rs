@@ -24,6 +24,7 @@ mod serve;
 mod shapes;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::fmt;
 use std::sync::Arc;

@@ -21,12 +21,14 @@ use super::model::{self, NodeStatus, SCHEMA, Status, Warning};
 use super::problem::Problem;
 use super::shapes;
 use crate::config::Config;
-use crate::dispatch::{Kind, Queue};
+use crate::dispatch::{GivenBack, Kind, Queue};
 use crate::node::{Hub, HubError, Node, Platform};
 use crate::observe::metrics::Metrics;
 use crate::observe::{codes, health, rfc3339};
 use crate::partition::messages::Unavailable;
 
+/// So often given back, work is worth a warning: once or twice is a worker that stops.
+const GIVEN_BACK_OFTEN: u32 = 3;
 /// How many pages of a partition one list request may look through for instances that match.
 const LOOKS_MAX: usize = 64;
 
@@ -125,7 +127,7 @@ impl NodeApi {
             data_dir: self.config.node.data_dir.display().to_string(),
             grpc: texts(&self.addresses.grpc),
             http: texts(&self.addresses.http),
-            warnings: standing.chain(self.untaken()).collect(),
+            warnings: standing.chain(self.work_that_waits()).collect(),
             hubs: self.all_hubs().await.unwrap_or_default(),
         }
     }
@@ -138,12 +140,14 @@ impl NodeApi {
         open.iter().for_each(|hub| hub.measure());
     }
 
-    /// Work that no connected worker takes, by hub and name.
-    fn untaken(&self) -> Vec<Warning> {
+    /// Work that no connected worker takes, or that workers keep giving back, by hub and name.
+    fn work_that_waits(&self) -> Vec<Warning> {
         let open = self.node.get().map(|node| node.open_hub_list()).unwrap_or_default();
         let told = |hub: &Arc<Hub>| {
             let queues = hub.dispatch().queues().into_iter().filter(|queue| !queue.taken);
-            queues.map(|queue| no_worker(hub.name(), &queue)).collect::<Vec<_>>()
+            let returned = hub.dispatch().given_back(GIVEN_BACK_OFTEN);
+            let returned = returned.into_iter().map(|returned| given_back(hub.name(), &returned));
+            queues.map(|queue| no_worker(hub.name(), &queue)).chain(returned).collect::<Vec<_>>()
         };
         open.iter().flat_map(told).collect()
     }
@@ -214,24 +218,19 @@ impl NodeApi {
         values: bool,
         next: Option<String>,
     ) -> Result<Page, Problem> {
-        let queues = hub.dispatch().queues();
         let mut instances = Vec::with_capacity(found.len());
         for view in found {
             let whole =
                 if values { hub.instance(&view.instance, true).await.map_err(unavailable)? } else { None };
-            instances.push(shaped(hub, whole.unwrap_or(view), &queues));
+            instances.push(shaped(hub, whole.unwrap_or(view)));
         }
         Ok(Page { instances, next })
     }
 }
 
-fn shaped(hub: &Hub, view: InstanceView, queues: &[Queue]) -> model::Instance {
-    let version = view.version.as_deref().unwrap_or("");
-    let untaken = |queue: &Queue| {
-        queue.kind == Kind::Turn && !queue.taken && queue.name == view.name && queue.version == version
-    };
-    let taken = !queues.iter().any(untaken);
-    shapes::instance(view, hub.partitions(), taken)
+fn shaped(hub: &Hub, view: InstanceView) -> model::Instance {
+    let standings = hub.dispatch().standings(&view.instance);
+    shapes::instance(view, hub.partitions(), &standings)
 }
 
 /// A place in a list: the partition, and the instance after which to go on.
@@ -259,13 +258,23 @@ fn warning(code: &codes::Code, detail: String) -> Warning {
 }
 
 fn no_worker(hub: &str, queue: &Queue) -> Warning {
-    let what = match queue.kind {
+    let of = work_of(queue.kind, &queue.name, &queue.version);
+    warning(&codes::NO_WORKER, format!("hub {hub}: {} {of} wait for a worker", queue.waiting))
+}
+
+fn given_back(hub: &str, returned: &GivenBack) -> Warning {
+    let GivenBack { kind, name, version, items, most } = returned;
+    let of = work_of(*kind, name, version);
+    let detail = format!("hub {hub}: {items} {of} wait after workers gave them back, up to {most} times");
+    warning(&codes::GIVEN_BACK, detail)
+}
+
+fn work_of(kind: Kind, name: &str, version: &str) -> String {
+    let what = match kind {
         Kind::Turn => "turns of orchestration",
         Kind::Activity => "activities",
     };
-    let version = if queue.version.is_empty() { String::new() } else { format!(" {:?}", queue.version) };
-    let detail = format!("hub {hub}: {} {what} {:?}{version} wait for a worker", queue.waiting, queue.name);
-    warning(&codes::NO_WORKER, detail)
+    if version.is_empty() { format!("{what} {name:?}") } else { format!("{what} {name:?} {version:?}") }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "fits `map_err` as it is")]
@@ -360,7 +369,7 @@ impl Backend for NodeApi {
         Box::pin(async move {
             let hub = self.hub(&hub).await?;
             let found = hub.instance(&id, true).await.map_err(unavailable)?;
-            Ok(found.map(|view| shaped(&hub, view, &hub.dispatch().queues())))
+            Ok(found.map(|view| shaped(&hub, view)))
         })
     }
 
@@ -368,7 +377,7 @@ impl Backend for NodeApi {
         Box::pin(async move {
             let hub = self.hub(&hub).await?;
             let found = self.wait_until_ended(&hub, &id, timeout).await?;
-            Ok(found.map(|view| shaped(&hub, view, &hub.dispatch().queues())))
+            Ok(found.map(|view| shaped(&hub, view)))
         })
     }
 

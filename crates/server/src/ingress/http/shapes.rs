@@ -10,14 +10,14 @@ use engine::event::{EventKind, FailureDetails, HistoryEvent as Event};
 use engine::limits;
 use engine::partition::StatusName;
 use engine::partition::command::Moment;
-use engine::partition::view::{InstanceView, Waiting};
+use engine::partition::view::InstanceView;
 use engine::time::Timestamp;
 use serde_json::value::RawValue;
 
-use super::model::{
-    Failure, HistoryEvent, Hub, HubState, Instance, Status, WaitingFor, WaitingKind, stored_json,
-};
-use crate::observe::{codes, rfc3339};
+use super::model::{Failure, HistoryEvent, Hub, HubState, Instance, Status, stored_json};
+use super::waiting::waiting_for;
+use crate::dispatch::Standing;
+use crate::observe::rfc3339;
 
 /// A time of the engine as text.
 pub(super) fn time(at: Timestamp) -> String {
@@ -62,9 +62,9 @@ pub(super) fn hub(view: &HubView, instances: Option<BTreeMap<Status, u64>>) -> H
     }
 }
 
-/// An instance. `taken` tells whether a connected worker takes its turns.
-pub(super) fn instance(view: InstanceView, partitions: u32, taken: bool) -> Instance {
-    let waiting_for = waiting_for(&view, taken);
+/// An instance; `standings`: its work that is on the board.
+pub(super) fn instance(view: InstanceView, partitions: u32, standings: &[Standing]) -> Instance {
+    let waiting_for = waiting_for(&view, standings);
     let partition = view.instance.partition(partitions).0;
     let json = |text: Option<String>| text.map(|text| stored_json(&text));
     Instance {
@@ -87,46 +87,6 @@ pub(super) fn instance(view: InstanceView, partitions: u32, taken: bool) -> Inst
         parent: view.parent.map(|parent| parent.instance),
         history_events: view.history_events,
     }
-}
-
-fn waiting_for(view: &InstanceView, taken: bool) -> Option<WaitingFor> {
-    let (kind, detail, code) = match &view.waiting {
-        Waiting::Nothing => return None,
-        Waiting::Worker if taken => {
-            (WaitingKind::Worker, "its next turn, which a worker will take".to_owned(), None)
-        }
-        Waiting::Worker => {
-            let version = view.version.as_deref().map_or_else(String::new, |version| format!(" {version:?}"));
-            let detail = format!("a worker for orchestration {:?}{version}; none is connected", view.name);
-            (WaitingKind::Worker, detail, Some(codes::NO_WORKER.id))
-        }
-        Waiting::Start(at) => (WaitingKind::Schedule, format!("its start at {}", time(*at)), None),
-        Waiting::Resume { reason } => (WaitingKind::Resume, held("somebody who resumes it", reason), None),
-        Waiting::Stuck { reason } => (WaitingKind::Stuck, reason.clone(), Some(codes::INSTANCE_STUCK.id)),
-        Waiting::Tasks { activities, children, timers } => {
-            (WaitingKind::Tasks, tasks(*activities, *children, *timers), None)
-        }
-    };
-    Some(WaitingFor { kind, detail, code })
-}
-
-fn held(by: &str, reason: &str) -> String {
-    if reason.is_empty() { by.to_owned() } else { format!("{by}: {reason}") }
-}
-
-fn tasks(activities: u32, children: u32, timers: u32) -> String {
-    let counted = |count: u32, one: &str, many: &str| match count {
-        0 => None,
-        1 => Some(format!("1 {one}")),
-        count => Some(format!("{count} {many}")),
-    };
-    let parts = [
-        counted(activities, "activity", "activities"),
-        counted(children, "sub-orchestration", "sub-orchestrations"),
-        counted(timers, "timer", "timers"),
-    ];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
-    if parts.is_empty() { "an external event".to_owned() } else { parts.join(", ") }
 }
 
 /// A failure with its causes, as deep as they are kept.
@@ -315,12 +275,5 @@ mod tests {
         assert_eq!(shown.value.map(|value| value.get().to_owned()), Some("[1]".to_owned()));
         let kind = EventKind::TimerFired(TimerFired { fire_at: None, timer_id: 4 });
         assert_eq!(event(8, Event { event_id: -1, timestamp: None, kind: Some(kind) }).task, Some(4));
-    }
-
-    #[test]
-    fn what_an_instance_waits_for_is_a_sentence() {
-        assert_eq!(tasks(1, 0, 2), "1 activity, 2 timers");
-        assert_eq!(tasks(0, 0, 0), "an external event");
-        assert_eq!(held("somebody who resumes it", "audit"), "somebody who resumes it: audit");
     }
 }

@@ -5,6 +5,7 @@
 //! hung up or nobody leads, is put back by [`Answering`].
 
 use engine::event::FailureDetails;
+use engine::id::InstanceId;
 use engine::limits::{TURN_BYTES_MAX, VALUE_BYTES_MAX};
 use engine::partition::command::{ActivityKey, Command, CompleteActivity, CompleteOrchestrationTurn};
 use engine::partition::effect::{Refusal, Reply};
@@ -73,6 +74,9 @@ pub(in crate::ingress::grpc) async fn complete_turn(
     answer: TurnAnswer,
 ) -> Result<proto::CompleteTaskResponse, Status> {
     let hub = call.hub().await?;
+    if let (true, Ok(instance)) = (answer.completion_token.is_empty(), InstanceId::parse(&answer.instance)) {
+        hub.dispatch().unnamed(&instance);
+    }
     let token = token(&hub, &answer.completion_token)?;
     same_instance(&token, &answer.instance)?;
     let Task::Turn { turn: number, delivered, started_at } = token.task else {
@@ -111,7 +115,9 @@ fn whole(
 ) -> Result<Option<(TurnAnswer, usize)>, Status> {
     let bytes = answer.encoded_len();
     let of = PartOf { hub: hub.id(), work: token.work(), hand_out: token.hand_out };
-    if !answer.is_partial && !call.shared.parts.has(&of) {
+    // A last part whose first ones are not there is no whole answer: they were lost on our side.
+    let is_first = answer.chunk_index.unwrap_or(0) == 0;
+    if is_first && !answer.is_partial && !call.shared.parts.has(&of) {
         return Ok(Some((answer, bytes)));
     }
     match call.shared.parts.join(of, answer, bytes) {
@@ -125,7 +131,7 @@ fn whole(
 /// An answer that cannot be used: the work goes to another worker, or to this one again.
 fn give_up(hub: &Hub, token: &Token, why: &str) -> Status {
     tracing::warn!(code = codes::TURN_INVALID.id, hub = hub.name(), instance = %token.instance, why, "a worker's answer cannot be used");
-    hub.dispatch().abandoned(token);
+    hub.dispatch().spoilt(token);
     status::invalid(&codes::TURN_INVALID, format!("the answer cannot be used: {why}"))
 }
 

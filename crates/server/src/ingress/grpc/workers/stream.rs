@@ -13,7 +13,7 @@ use bytes::Bytes;
 use outlast_proto::durable_task as proto;
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_stream::Stream;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::dispatch::{Filter, Names, Past, PerKind, Worker, WorkerStream};
 use crate::ingress::grpc::call::Call;
@@ -27,6 +27,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 const QUIET_LOOKS: u32 = 5;
 /// `WorkItem { healthPing: HealthPing {} }`.
 const PING: &[u8] = &[0x22, 0];
+/// Streams of one hub: each costs some kilobytes, whether anybody reads it or not.
+const WORKERS_MAX: usize = 10_000;
 /// Names and versions in a filter; a worker has as many functions as it has.
 const FILTER_ENTRIES_MAX: usize = 20_000;
 
@@ -40,6 +42,10 @@ pub(in crate::ingress::grpc) async fn get_work_items(
     }
     let worker = worker(request)?;
     let hub = call.hub().await?;
+    if hub.dispatch().workers() >= WORKERS_MAX {
+        let told = format!("{WORKERS_MAX} workers are connected to this task hub already");
+        return Err(status::coded(&codes::TOO_MANY_WORKERS, Code::ResourceExhausted, told));
+    }
     let shared = Arc::clone(&call.shared);
     let mut look = tokio::time::interval(LOOK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
