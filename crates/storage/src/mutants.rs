@@ -12,6 +12,8 @@ pub const ALL: &[&str] = &[
     "recycling-loses-a-vote",
     "stale-frame-of-recycled-segment-accepted",
     "applied-index-outside-the-transaction",
+    "cut-tail-forgotten",
+    "vouched-without-sync",
 ];
 
 #[cfg(feature = "mutants")]

@@ -105,6 +105,24 @@ impl Header {
         })
     }
 
+    /// Whether the damaged bytes here were written as the frame that should follow: after damage to
+    /// some of its fields the others still say so. What a recycled file holds of old never does.
+    pub(crate) fn is_remnant(bytes: &[u8], generation: u64, sequence: u64, chain: u32) -> bool {
+        let Some(head) = bytes.first_chunk::<HEADER_LEN>() else { return false };
+        u64_at(head, 16) == generation
+            || u64_at(head, 24) == sequence
+            || (chain != 0 && u32_at(head, 12) == chain)
+    }
+
+    /// The header of a frame that is none: it only says that one was begun here.
+    pub(crate) fn remnant(generation: u64, sequence: u64, chain: u32) -> [u8; HEADER_LEN] {
+        let mut head = [0; HEADER_LEN];
+        head[12..16].copy_from_slice(&chain.to_le_bytes());
+        head[16..24].copy_from_slice(&generation.to_le_bytes());
+        head[24..32].copy_from_slice(&sequence.to_le_bytes());
+        head
+    }
+
     /// How many bytes the damaged or unfinished frame at the start of `bytes` claims to have, if it
     /// claims to be of this generation. For reports only: nothing here is verified.
     pub(crate) fn claimed_len(bytes: &[u8], generation: u64) -> Option<usize> {
@@ -137,6 +155,9 @@ pub(crate) struct Append {
     /// Segments with a lower ordinal hold nothing that is needed. 0: not said here.
     #[prost(uint64, tag = "4")]
     pub(crate) oldest: u64,
+    /// A tail was cut off here. It passes for an unfinished write, and may have been a durable one.
+    #[prost(bool, tag = "5")]
+    pub(crate) cut: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -217,6 +238,7 @@ pub(crate) struct Entries {
 }
 
 /// What a group still needs of a segment that is about to be recycled. Replaces nothing newer.
+#[expect(clippy::struct_excessive_bools, reason = "the form on disk")]
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct Carried {
     #[prost(bytes = "bytes", optional, tag = "1")]
@@ -227,6 +249,9 @@ pub(crate) struct Carried {
     pub(crate) sealed: bool,
     #[prost(message, repeated, tag = "4")]
     pub(crate) runs: Vec<Entries>,
+    /// A tail was cut off, and the group's owner has written no state since.
+    #[prost(bool, tag = "5")]
+    pub(crate) cut: bool,
 }
 
 /// Content of the record that a clean shutdown leaves beside the segments.

@@ -6,9 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::types::{Damage, GroupKey, Record};
+use super::types::{Damage, GroupKey, Record, Tail};
 use crate::error::Error;
 use crate::format::v1::{self, Fact};
+use crate::mutants;
 
 /// The part of a group that decides whether a record fits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,8 +38,9 @@ pub(super) struct Group {
     /// Segment of the newest state.
     pub(super) state_at: Option<u64>,
     state_bytes: u64,
-    /// Segment that proves the group's existence, compaction and sealing; 0 while none was seen.
+    /// Segment that proves the group's existence, compaction, sealing and cut; 0 while none was seen.
     pub(super) facts_at: u64,
+    pub(super) tail: Tail,
     /// By index of the first entry. Invariant: disjoint; together `compacted + 1 ..= last`.
     pub(super) runs: BTreeMap<u64, Run>,
     /// Set when records were lost: nothing about the group can be believed.
@@ -206,6 +208,7 @@ impl Index {
             Some(Fact::State(state)) => {
                 group.state_at = Some(ordinal);
                 group.state_bytes = len_u64(state.len()) + 32;
+                group.tail = Tail::Whole;
             }
             Some(Fact::Compacted(upto)) => {
                 group.compact(*upto);
@@ -219,6 +222,9 @@ impl Index {
             Some(Fact::Carried(carried)) => {
                 group.facts_at = ordinal;
                 group.head.sealed |= carried.sealed;
+                if carried.cut {
+                    group.tail = Tail::Cut;
+                }
                 group.compact(carried.compacted);
                 if let Some(state) = &carried.state {
                     group.state_at = Some(ordinal);
@@ -230,6 +236,21 @@ impl Index {
             }
             None => {}
         }
+    }
+
+    /// Takes note of a tail that was cut off: every group may have lost something with it.
+    pub(super) fn note_cut(&mut self, ordinal: u64) {
+        if mutants::active("cut-tail-forgotten") {
+            return;
+        }
+        for group in self.groups.values_mut() {
+            (group.tail, group.facts_at) = (Tail::Cut, ordinal);
+        }
+    }
+
+    /// See [`super::types::GroupLog::tail`].
+    pub(super) fn tail(&self, key: &GroupKey) -> Tail {
+        self.groups.get(key).map_or(Tail::Whole, |group| group.tail)
     }
 
     /// The groups that still need something of a segment, and about how many bytes.

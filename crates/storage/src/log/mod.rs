@@ -21,5 +21,5 @@ mod survey;
 pub mod types;
 
 pub use node_log::NodeLog;
-pub(crate) use survey::report as survey_report;
-pub use types::{Damage, GroupKey, GroupLog, Options, Record, Recovered, Roster, TailReport, Usage};
+pub(crate) use survey::{report as survey_report, unvouched};
+pub use types::{Damage, GroupKey, GroupLog, Options, Record, Recovered, Roster, Tail, TailReport, Usage};

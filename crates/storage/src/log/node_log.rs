@@ -18,7 +18,7 @@ use super::replay;
 use super::scan::APART;
 use super::segment::{self, Segment, Spare};
 use super::survey;
-use super::types::{GroupKey, Options, Record, Recovered, Usage};
+use super::types::{GroupKey, Options, Record, Recovered, Tail, Usage};
 use crate::error::Error;
 use crate::format::v1::{self, Append, Closed, Fact, HEADER_LEN, Header, Place, frame_len};
 use crate::mutants;
@@ -45,6 +45,10 @@ pub struct NodeLog {
     pub(super) durable: u64,
     /// The watermark in the newest frame.
     pub(super) vouched: u64,
+    /// The highest watermark in a frame that is durable itself.
+    proven: u64,
+    /// Where a tail was cut off, the next frame has to say so.
+    end: Tail,
     /// Whether records were written since the last sync.
     unsynced: bool,
     poison: Option<String>,
@@ -112,6 +116,26 @@ impl NodeLog {
         }
         self.unsynced = false;
         self.durable = self.sequence;
+        self.proven = self.vouched;
+        Ok(())
+    }
+
+    /// Makes all that was appended durable, and proves it with a frame behind it that is durable
+    /// too: damage to it can never pass for an unfinished write. Costs a second write and sync.
+    pub fn vouch(&mut self) -> Result<(), Error> {
+        self.sync()?;
+        if self.proven >= self.durable {
+            return Ok(());
+        }
+        let vouched_for = self.durable;
+        let noted = self.vouched >= vouched_for || self.note()?;
+        self.unsynced = !mutants::active("vouched-without-sync");
+        self.sync()?;
+        self.proven = self.proven.max(vouched_for);
+        if noted {
+            // The note itself holds nothing that has to be vouched for.
+            self.durable = vouched_for;
+        }
         Ok(())
     }
 
@@ -123,21 +147,27 @@ impl NodeLog {
         if self.unsynced || self.vouched >= self.durable {
             return Ok(());
         }
+        match self.note() {
+            Ok(noted) => self.unsynced &= !noted,
+            // The next segment's first frame says it, whenever there is room for a segment.
+            Err(Error::Full { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Writes the frame that vouches; false if it is the first one of a new segment.
+    fn note(&mut self) -> Result<bool, Error> {
         // With a roll call, so that damage before it can be told exactly, group by group.
         let append = self.opening();
         let start = self.segment()?.offset.next_multiple_of(APART);
         if start + len_u64(frame_len(append.encoded_len())) > self.segment()?.size {
-            return match self.roll(0) {
-                // The next segment's first frame says it, whenever there is room for a segment.
-                Ok(()) | Err(Error::Full { .. }) => Ok(()),
-                Err(error) => Err(error),
-            };
+            self.roll(0)?;
+            return Ok(false);
         }
         self.segment_mut()?.offset = start;
         self.put(&append)?;
-        self.vouched = self.durable;
-        self.unsynced = false;
-        Ok(())
+        Ok(true)
     }
 
     /// Syncs, and records that nothing comes after.
@@ -176,6 +206,8 @@ impl NodeLog {
             crc: 0,
             durable: 0,
             vouched: 0,
+            proven: 0,
+            end: Tail::Whole,
             unsynced: false,
             poison: None,
             usage: Usage::default(),
@@ -186,15 +218,21 @@ impl NodeLog {
     pub(super) fn continue_in(
         &mut self,
         current: Option<Segment>,
-        oldest: u64,
-        newest: u64,
+        (oldest, newest): (u64, u64),
+        end: Tail,
     ) -> Result<(), Error> {
         self.oldest = oldest;
+        self.end = end;
         match current {
-            Some(segment) if segment.offset > 0 => self.current = Some(segment),
             Some(segment) => {
+                let begins = segment.offset == 0 || end == Tail::Cut;
                 self.current = Some(segment);
-                self.put(&self.opening())?;
+                let opening = self.opening();
+                if begins && self.fits(self.framed_len(opening.encoded_len()))? {
+                    self.put(&opening)?;
+                } else if begins {
+                    self.start_segment(newest + 1, 0)?;
+                }
             }
             None => self.start_segment(newest + 1, 0)?,
         }
@@ -307,6 +345,7 @@ impl NodeLog {
             roll_call: Some(self.index.roll_call()),
             previous: self.previous.clone(),
             oldest: self.oldest,
+            cut: self.end == Tail::Cut,
         }
     }
 
@@ -322,6 +361,10 @@ impl NodeLog {
         self.sequence += count;
         self.crc = crc;
         self.vouched = self.durable;
+        if append.cut {
+            self.index.note_cut(ordinal);
+            self.end = Tail::Whole;
+        }
         let mut touched = BTreeMap::new();
         for record in &append.records {
             touched.insert(GroupKey::from(record.group), record.number);

@@ -4,6 +4,9 @@
 //! The process before may have died between writing and syncing, or after a sync that failed: then
 //! the page cache shows bytes that no disk has. So what is not proven durable is written again.
 //!
+//! A tail that is cut off may have been durable and rotted. So it is never cut without a trace: what
+//! is left of it says that something was begun there until a record of the log says that it was cut.
+//!
 //! Not here: what frames mean (`recovery`) and whose records are missing (`replay`).
 
 use std::path::Path;
@@ -17,7 +20,7 @@ use super::replay::{Outcome, Replay};
 use super::scan::{Found, scan};
 use super::segment::{self, Segment};
 use super::survey::{self, Pages, Survey};
-use super::types::{Damage, Options, Recovered, TailReport, Usage};
+use super::types::{Damage, Options, Recovered, Tail, TailReport, Usage};
 use crate::directory;
 use crate::error::Error;
 use crate::format::VERSION;
@@ -36,13 +39,15 @@ pub(super) fn open(disk: Arc<dyn Disk>, dir: &Path, options: Options) -> Result<
         segment::discard(&*disk, dir, *stray)?;
     }
     segment::forget_spare(&*disk, dir)?;
-    let (current, tail) = settle(&*disk, dir, &found)?;
+    let Settled { current, tail, end } = settle(&*disk, dir, &found)?;
     let mut log = NodeLog::assemble(disk, dir, options, lock);
-    log.resume(&found.reading, outcome.index, outcome.previous);
+    let Outcome { index, mut groups, quarantined, roster, previous, .. } = outcome;
+    log.resume(&found.reading, index, previous);
     let oldest = found.ordinals.first().copied().unwrap_or(1);
     let newest = found.ordinals.last().copied().unwrap_or(0);
     let damaged_end = found.reading.end.verdict() == Verdict::Quarantine;
-    log.continue_in(current.filter(|_| !damaged_end), oldest, newest)?;
+    log.continue_in(current.filter(|_| !damaged_end), (oldest, newest), end)?;
+    groups.iter_mut().for_each(|(key, group)| group.tail = log.index.tail(key));
     if !known {
         write_format(log.disk(), dir)?;
     }
@@ -50,7 +55,6 @@ pub(super) fn open(disk: Arc<dyn Disk>, dir: &Path, options: Options) -> Result<
     let was_clean = whole.end == Row::CleanEnd
         && (found.closed.sequence, found.closed.crc) == (whole.last_sequence, whole.last_crc)
         && whole.last_sequence > 0;
-    let Outcome { groups, quarantined, roster, .. } = outcome;
     Ok((log, Recovered { groups, quarantined, damage, roster, tail, was_clean }))
 }
 
@@ -107,25 +111,41 @@ fn replay(disk: &dyn Disk, dir: &Path, found: &Survey) -> Result<(Outcome, Vec<D
     Ok((replay.finish(), damage))
 }
 
+/// The newest segment, ready to go on in.
+struct Settled {
+    current: Option<Segment>,
+    tail: TailReport,
+    /// Where a write that was begun behind it is cut off, the log has to say so.
+    end: Tail,
+}
+
 /// Cuts off what was not finished, writes again what is not proven durable, and syncs.
-fn settle(disk: &dyn Disk, dir: &Path, found: &Survey) -> Result<(Option<Segment>, TailReport), Error> {
+fn settle(disk: &dyn Disk, dir: &Path, found: &Survey) -> Result<Settled, Error> {
     let reading = &found.reading;
     let Some(newest) = found.ordinals.last().copied() else {
         let file = segment::path(dir, 1);
-        return Ok((None, TailReport { file, offset: 0, sequence: 0, torn_bytes: 0 }));
+        let tail = TailReport { file, offset: 0, sequence: 0, torn_bytes: 0 };
+        return Ok(Settled { current: None, tail, end: Tail::Whole });
     };
     let mut segment = segment::open(disk, dir, newest, Mode::ReadWrite)?;
     let bytes = segment::read(&segment)?;
     check_same(found, &segment, &bytes)?;
     let (end, unproven) = end_of(found, newest);
-    let mut torn = 0;
+    let (mut torn, mut cut) = (0, false);
     if reading.end.verdict() != Verdict::Quarantine {
         let leftovers = found.frames.iter().filter(|frame| frame.ordinal == newest && frame.offset >= end);
         let last = leftovers.map(Found::end).max().unwrap_or(end);
         let claimed = Header::claimed_len(&bytes[end.min(bytes.len())..], newest).unwrap_or(0);
+        let (sequence, chain) = (reading.last_sequence + 1, reading.last_crc);
+        cut = last > end || Header::is_remnant(&bytes[end.min(bytes.len())..], newest, sequence, chain);
         torn = (last - end).max(claimed.min(bytes.len().saturating_sub(end)));
         // Leftovers would be of this generation, and must not stand behind what is written next.
-        write(&segment, &vec![0; torn], end)?;
+        let mut remains = vec![0; torn];
+        if cut {
+            let head = Header::remnant(newest, sequence, chain);
+            remains.splice(..head.len().min(torn), head);
+        }
+        write(&segment, &remains, end)?;
     }
     if unproven < end {
         write(&segment, &bytes[unproven..end], unproven)?;
@@ -139,7 +159,8 @@ fn settle(disk: &dyn Disk, dir: &Path, found: &Survey) -> Result<(Option<Segment
         sequence: reading.last_sequence,
         torn_bytes: len_u64(torn),
     };
-    Ok((Some(segment), tail))
+    let end = if cut { Tail::Cut } else { Tail::Whole };
+    Ok(Settled { current: Some(segment), tail, end })
 }
 
 /// Nothing is cut off on the word of a single reading: a disk that once reads wrong may read right.

@@ -17,7 +17,7 @@ use super::open::len_u64;
 use super::scan::{Found, scan};
 use super::segment;
 use super::survey::Pages;
-use super::types::GroupKey;
+use super::types::{GroupKey, Tail};
 use crate::error::Error;
 use crate::format::v1::{self, Append, Carried, Fact};
 use crate::mutants;
@@ -41,7 +41,7 @@ impl NodeLog {
             // What cannot be read back intact stays where it is, for scrubbing to report.
             let Some(records) = self.salvage(&groups)? else { return Ok(()) };
             let previous = self.previous.clone();
-            let append = Append { records, previous, oldest: self.oldest + 1, roll_call: None };
+            let append = Append { records, previous, oldest: self.oldest + 1, ..Append::default() };
             let needed = self.framed_len(append.encoded_len());
             if !self.fits(needed + reserved)? {
                 return Ok(());
@@ -159,5 +159,6 @@ fn carried(group: &Group, mut holding: Holding, ordinal: u64) -> Option<Carried>
         }
         runs.push(v1::Entries { first: *first, entries });
     }
-    Some(Carried { state, compacted: group.head.compacted, sealed: group.head.sealed, runs })
+    let (compacted, sealed, cut) = (group.head.compacted, group.head.sealed, group.tail == Tail::Cut);
+    Some(Carried { state, compacted, sealed, runs, cut })
 }

@@ -73,6 +73,9 @@ impl Replay {
         if let Some(roll_call) = &append.roll_call {
             self.call(roll_call);
         }
+        if append.cut {
+            self.index.note_cut(ordinal);
+        }
         self.started = true;
         let mut touched = BTreeMap::new();
         for record in &append.records {
@@ -225,7 +228,8 @@ impl Content {
             return Err(format!("entries end at {}, {} was known", head.compacted + count, head.last));
         }
         let entries = self.entries.into_values().collect();
-        Ok(GroupLog { state: self.state, compacted: head.compacted, first, entries, sealed: head.sealed })
+        let (compacted, sealed, tail) = (head.compacted, head.sealed, group.tail);
+        Ok(GroupLog { state: self.state, compacted, first, entries, sealed, tail })
     }
 }
 

@@ -4,6 +4,7 @@
 //! Not here: decisions (`recovery`) and rebuilding groups (`replay`). Opening the log and scrubbing
 //! it both start here, so that they cannot disagree.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use platform::{Disk, Mode};
@@ -101,6 +102,24 @@ pub(super) fn survey(disk: &dyn Disk, dir: &Path) -> Result<Survey, Error> {
     let oldest = ordinals.first().copied().unwrap_or(1);
     let reading = recovery::read(&frames, oldest, closed.sequence);
     Ok(Survey { ordinals, strays, frames, closed, reading })
+}
+
+/// The segment and the place in it of the newest append with records, if nothing vouches for it.
+pub(crate) fn unvouched(disk: &dyn Disk, dir: &Path) -> Result<Option<(PathBuf, Range<usize>)>, Error> {
+    let found = survey(disk, dir)?;
+    let known = found.reading.watermark.max(found.closed.sequence);
+    let mut pages = Pages::new(disk, dir);
+    for step in found.reading.steps.iter().rev() {
+        let Step::Append(frames) = step else { return Ok(None) };
+        let (Some(first), Some(last)) = (frames.first(), frames.last()) else { return Ok(None) };
+        if last.header.sequence <= known {
+            return Ok(None);
+        }
+        if !pages.append(frames)?.records.is_empty() {
+            return Ok(Some((segment::path(dir, first.ordinal), first.offset..last.end())));
+        }
+    }
+    Ok(None)
 }
 
 /// Reads everything and says which frames are damaged.

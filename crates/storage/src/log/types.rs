@@ -85,6 +85,17 @@ impl Record {
     }
 }
 
+/// What became of the node log's end since a group's state was last written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Tail {
+    /// It is all there.
+    #[default]
+    Whole,
+    /// It was cut off. What was in it passes for an unfinished write; if it was a durable one that
+    /// rotted, records are missing.
+    Cut,
+}
+
 /// A group's log as it was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GroupLog {
@@ -98,6 +109,8 @@ pub struct GroupLog {
     pub entries: Vec<Bytes>,
     /// Whether the group takes no more entries.
     pub sealed: bool,
+    /// Whether records may be missing that no frame misses.
+    pub tail: Tail,
 }
 
 impl GroupLog {
@@ -135,7 +148,7 @@ pub struct TailReport {
     pub offset: u64,
     /// Sequence number of the last frame that was kept; 0 in a new log.
     pub sequence: u64,
-    /// Bytes of an unfinished write that were cut off; nobody was told that they were durable.
+    /// Bytes of an unfinished write that were cut off.
     pub torn_bytes: u64,
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::log::{GroupKey, GroupLog, Record};
+use crate::log::{GroupKey, GroupLog, Record, Tail};
 
 /// The groups that a log should hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,6 +17,12 @@ pub struct Model {
 }
 
 impl Model {
+    /// What was found, without the word on whether a tail was cut off.
+    pub fn of(mut groups: BTreeMap<GroupKey, GroupLog>) -> Self {
+        groups.values_mut().for_each(|group| group.tail = Tail::Whole);
+        Self { groups }
+    }
+
     /// Replays records that the log accepted.
     pub fn apply(&mut self, records: &[Record]) {
         for record in records {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use platform::fault::SimDisk;
 use platform::real::RealDisk;
 use platform::{Disk, Mode};
-use storage::log::{NodeLog, Options, Record};
+use storage::log::{NodeLog, Options, Record, Tail};
 use storage::testing::model::{Model, group};
 use storage::testing::tables::batch;
 use storage::{Durability, Tables};
@@ -89,6 +89,29 @@ fn version_1_of_the_node_log_is_read_and_written_as_ever() {
     let (_log, found) = open(&kept);
     assert!(found.was_clean && found.damage.is_empty());
     assert_eq!(found.groups, model.groups);
+}
+
+#[test]
+fn version_1_of_a_cut_is_read_and_written_as_ever() {
+    let (disk, dir) = (SimDisk::new(1), Path::new("/log"));
+    let open = |disk: &SimDisk| NodeLog::open(Arc::new(disk.clone()), dir, Options::small()).unwrap();
+    let (segment, format) = (dir.join("00000000000000000001.log"), dir.join("format"));
+    let (mut log, _) = open(&disk);
+    log.append(&records()[0]).unwrap();
+    log.append(&records()[1]).unwrap();
+    log.sync().unwrap();
+    let end = log.usage().bytes;
+    drop(log);
+    assert!(disk.flip_bit(&segment, end - 20, 0));
+    drop(open(&disk));
+    let written = disk.contents(&segment).unwrap();
+    let bytes = read("log-cut.bin", written.len(), &written);
+    assert!(bytes == written, "what is written as version 1 has changed");
+    let kept = SimDisk::new(2);
+    put(&kept, &segment, &bytes);
+    put(&kept, &format, &disk.contents(&format).unwrap());
+    let (_log, found) = open(&kept);
+    assert!(found.groups[&group(1)].tail == Tail::Cut, "{found:?}");
 }
 
 #[test]

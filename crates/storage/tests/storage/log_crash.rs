@@ -61,7 +61,7 @@ fn verify(disk: &SimDisk, expected: &Expectation, label: &str) -> Model {
         found.quarantined.is_empty() && found.damage.is_empty(),
         "{label}: a crash is no corruption: {found:?}"
     );
-    let model = Model { groups: found.groups };
+    let model = Model::of(found.groups);
     assert!(expected.possible.contains(&model), "{label}: what was synced is there, and nothing torn");
     drop(log);
     model
