@@ -85,10 +85,13 @@ pub(crate) struct StateBytes {
     pub(crate) compacted_index: u64,
     #[prost(uint64, tag = "7")]
     pub(crate) compacted_term: u64,
+    /// What this replica acknowledged in this term and before may be lost; 0: nothing may.
+    #[prost(uint64, tag = "8")]
+    pub(crate) doubted_term: u64,
 }
 
 impl StateBytes {
-    pub(crate) fn of(hard: &HardState, conf: &ConfState, compacted: LogId) -> Self {
+    pub(crate) fn of(hard: &HardState, conf: &ConfState, compacted: LogId, doubted_term: u64) -> Self {
         Self {
             version: VERSION,
             term: hard.term,
@@ -97,6 +100,7 @@ impl StateBytes {
             voters: conf.voters.clone(),
             compacted_index: compacted.index,
             compacted_term: compacted.term,
+            doubted_term,
         }
     }
 
@@ -148,7 +152,12 @@ mod tests {
             voters: vec![1, 2, 3],
             compacted_index: 4,
             compacted_term: 3,
+            doubted_term: 0,
         };
+        assert_eq!(state.encoded(), golden);
+        assert_eq!(StateBytes::decoded(&golden).unwrap(), state);
+        let golden = Bytes::from([&golden[..], &[64, 6]].concat());
+        let state = StateBytes { doubted_term: 6, ..state };
         assert_eq!(state.encoded(), golden);
         assert_eq!(StateBytes::decoded(&golden).unwrap(), state);
     }

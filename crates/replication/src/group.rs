@@ -27,7 +27,7 @@ impl Group {
     /// Opens a replica with what the node log holds of it (`None`: it is created), given that the
     /// caller's state has durably applied everything up to `applied`. Entries from there to the
     /// known commit come out as `Committed` before anything else.
-    pub fn open(config: Config, log: Option<GroupLog>, applied: u64) -> Result<Self, Error> {
+    pub fn open(config: Config, log: Option<GroupLog>, applied: LogId) -> Result<Self, Error> {
         let key = config.group;
         let opened = catch_unwind(AssertUnwindSafe(|| Driver::open(config, log, applied)));
         let driver = opened.unwrap_or_else(|panic| Err(Error::Corrupt { group: key, why: text(&*panic) }))?;
@@ -93,6 +93,12 @@ impl Group {
     /// Whether this replica is the only voter.
     pub fn is_lone_voter(&self) -> bool {
         self.driver.is_lone_voter()
+    }
+
+    /// Whether this replica may have lost entries that it had acknowledged. Until it has an entry of
+    /// a leader that was elected without its word, its vote counts for less than a whole one.
+    pub fn is_doubtful(&self) -> bool {
+        self.driver.is_doubtful()
     }
 
     /// The newest [`Output::number`] that was reported durable.

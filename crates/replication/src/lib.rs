@@ -26,5 +26,5 @@ mod wire;
 pub use error::{Error, ProposeError, Refusal};
 pub use group::Group;
 pub use types::{
-    CommittedEntry, Config, EntryKind, Event, Input, Limits, LogId, Outgoing, Output, ReplicaId, Role,
+    CommittedEntry, Config, EntryKind, Event, Input, Limits, LogId, Outgoing, Output, Proof, ReplicaId, Role,
 };

@@ -13,6 +13,9 @@ pub const ALL: &[&str] = &[
     "vote-forgotten",
     "commit-on-sub-quorum",
     "own-ack-before-fsync",
+    "doubt-not-taken-up",
+    "doubtful-vote-counts-in-full",
+    "vote-leaves-unvouched",
 ];
 
 #[cfg(feature = "mutants")]

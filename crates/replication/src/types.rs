@@ -123,10 +123,23 @@ pub struct Output {
     /// Somebody waits for `records` to be durable: entries, a vote or a new term are among them.
     /// Otherwise they may wait for the next sync that happens anyway.
     pub urgent: bool,
+    /// What [`Input::Persisted`] has to mean for `records`.
+    pub proof: Proof,
     /// May leave at once: nothing in them depends on `records`. May be lost, doubled, reordered.
     pub messages: Vec<Outgoing>,
     /// In order. Do not depend on `records` either.
     pub events: Vec<Event>,
+}
+
+/// What makes records count as durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Proof {
+    /// They are synced.
+    #[default]
+    Synced,
+    /// Damage to them can never pass for an unfinished write either: the node log vouches for them.
+    /// For votes and terms that others hear of.
+    Vouched,
 }
 
 /// A message to another replica.

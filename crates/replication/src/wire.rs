@@ -21,6 +21,7 @@ const VERSION: u32 = 1;
 pub(crate) const POSITION_MAX: u64 = 1 << 62;
 
 /// A message as it travels.
+#[expect(clippy::struct_excessive_bools, reason = "the form on the wire")]
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct Envelope {
     #[prost(uint32, tag = "1")]
@@ -55,9 +56,15 @@ pub(crate) struct Envelope {
     pub(crate) reject_hint: u64,
     #[prost(bytes = "bytes", tag = "15")]
     pub(crate) context: Bytes,
-    /// From a leader: every voter has the log up to here durably.
+    /// From a leader: every voter has the log up to here, vouched for.
     #[prost(uint64, tag = "16")]
     pub(crate) all_matched: u64,
+    /// Of a vote: who gives it may have lost what it acknowledged.
+    #[prost(bool, tag = "17")]
+    pub(crate) doubtful: bool,
+    /// From a follower: its node log has vouched for its log up to here.
+    #[prost(uint64, tag = "18")]
+    pub(crate) vouched: u64,
 }
 
 /// The kinds of messages that replicas exchange. Snapshots, forwarded proposals and forwarded reads
@@ -109,8 +116,19 @@ impl Kind {
     }
 }
 
+/// What a message says besides what the library knows of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Extra {
+    /// See [`Envelope::all_matched`].
+    pub(crate) all_matched: u64,
+    /// See [`Envelope::doubtful`].
+    pub(crate) doubtful: bool,
+    /// See [`Envelope::vouched`].
+    pub(crate) vouched: u64,
+}
+
 /// The bytes of a message of `group`, or `None` for a kind that is not sent between replicas.
-pub(crate) fn encode(group: GroupKey, message: &Message, all_matched: u64) -> Option<Bytes> {
+pub(crate) fn encode(group: GroupKey, message: &Message, extra: Extra) -> Option<Bytes> {
     let kind = Kind::of(message.get_msg_type())?;
     let envelope = Envelope {
         version: VERSION,
@@ -128,7 +146,9 @@ pub(crate) fn encode(group: GroupKey, message: &Message, all_matched: u64) -> Op
         reject: message.reject,
         reject_hint: message.reject_hint,
         context: message.context.clone(),
-        all_matched,
+        all_matched: extra.all_matched,
+        doubtful: extra.doubtful,
+        vouched: extra.vouched,
     };
     Some(Bytes::from(envelope.encode_to_vec()))
 }
@@ -138,7 +158,7 @@ pub(crate) fn encode(group: GroupKey, message: &Message, all_matched: u64) -> Op
 pub(crate) struct Incoming {
     pub(crate) kind: Kind,
     pub(crate) message: Message,
-    pub(crate) all_matched: u64,
+    pub(crate) extra: Extra,
 }
 
 /// Reads a message for `group` that came over a connection with `from`.
@@ -157,8 +177,9 @@ pub(crate) fn decode(group: GroupKey, from: ReplicaId, bytes: Bytes) -> Result<I
     let kind = Kind::try_from(envelope.kind).map_err(|_| Refusal::Kind(envelope.kind))?;
     let message_type = kind.message_type().ok_or(Refusal::Kind(envelope.kind))?;
     bounded(&envelope)?;
-    let all_matched = envelope.all_matched;
-    Ok(Incoming { kind, message: message(envelope, message_type)?, all_matched })
+    let Envelope { all_matched, doubtful, vouched, .. } = envelope;
+    let extra = Extra { all_matched, doubtful, vouched };
+    Ok(Incoming { kind, message: message(envelope, message_type)?, extra })
 }
 
 fn bounded(envelope: &Envelope) -> Result<(), Refusal> {
@@ -170,6 +191,7 @@ fn bounded(envelope: &Envelope) -> Result<(), Refusal> {
         (envelope.commit_term, "commit_term"),
         (envelope.reject_hint, "reject_hint"),
         (envelope.all_matched, "all_matched"),
+        (envelope.vouched, "vouched"),
     ];
     match positions.iter().find(|(value, _)| *value > POSITION_MAX) {
         Some((_, field)) => Err(Refusal::Field(field)),
@@ -221,15 +243,16 @@ mod tests {
 
     #[test]
     fn message_arrives_as_it_was_sent() {
-        let bytes = encode(group(2), &append(), 3).unwrap();
+        let extra = Extra { all_matched: 3, doubtful: true, vouched: 2 };
+        let bytes = encode(group(2), &append(), extra).unwrap();
         let incoming = decode(group(1), ReplicaId(2), bytes).unwrap();
         assert_eq!(incoming.message, append());
-        assert_eq!(incoming.all_matched, 3);
+        assert_eq!(incoming.extra, extra);
     }
 
     #[test]
     fn message_of_another_lineage_or_sender_is_refused() {
-        let bytes = encode(group(2), &append(), 0).unwrap();
+        let bytes = encode(group(2), &append(), Extra::default()).unwrap();
         let other = GroupKey { lineage: 2, ..group(1) };
         assert_eq!(decode(other, ReplicaId(2), bytes.clone()).unwrap_err(), Refusal::Misdirected);
         assert_eq!(decode(group(3), ReplicaId(2), bytes.clone()).unwrap_err(), Refusal::Misdirected);
@@ -240,14 +263,14 @@ mod tests {
     fn snapshot_is_not_sent_between_replicas() {
         let mut message = append();
         message.set_msg_type(MessageType::MsgSnapshot);
-        assert_eq!(encode(group(2), &message, 0), None);
+        assert_eq!(encode(group(2), &message, Extra::default()), None);
     }
 
     #[test]
     fn absurd_positions_are_refused() {
         let mut message = append();
         message.term = u64::MAX;
-        let bytes = encode(group(2), &message, 0).unwrap();
+        let bytes = encode(group(2), &message, Extra::default()).unwrap();
         assert_eq!(decode(group(1), ReplicaId(2), bytes).unwrap_err(), Refusal::Field("term"));
     }
 }

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use replication::testing::{MemoryLog, Random, hostile};
-use replication::{CommittedEntry, Config, Error, Event, Group, Input, Outgoing, ReplicaId};
+use replication::{CommittedEntry, Config, Error, Event, Group, Input, LogId, Outgoing, ReplicaId};
 use storage::GroupKey;
 
 struct Node {
@@ -19,7 +19,7 @@ impl Node {
         let voters = (1..=3).map(ReplicaId).collect();
         let mut config = Config::new(GroupKey { partition: 9, lineage: 2, replica: id }, voters);
         config.seed = seed;
-        let group = Group::open(config, None, 0).expect("a new group opens");
+        let group = Group::open(config, None, LogId::default()).expect("a new group opens");
         Self { group, log: MemoryLog::default(), given_out: Vec::new() }
     }
 

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use replication::testing::MemoryLog;
 use replication::{
-    Config, EntryKind, Error, Event, Group, Input, Output, ProposeError, Refusal, ReplicaId, Role,
+    Config, EntryKind, Error, Event, Group, Input, LogId, Output, ProposeError, Refusal, ReplicaId, Role,
 };
 use storage::{GroupKey, GroupLog};
 
@@ -24,6 +24,8 @@ struct Node {
 
 impl Node {
     fn open(log: MemoryLog, applied: u64) -> Self {
+        // All of these run in term 1.
+        let applied = LogId { term: u64::from(applied > 0), index: applied };
         let group = Group::open(config(), log.durable().cloned(), applied).expect("a good log opens");
         Self { group, log, committed: Vec::new(), established: 0 }
     }
@@ -186,11 +188,16 @@ fn replica_whose_log_lost_acknowledged_entries_does_not_open() {
     node.settle();
     let log = node.log.durable().cloned().unwrap();
     let torn = GroupLog { entries: log.entries[..1].to_vec(), ..log.clone() };
-    assert!(matches!(Group::open(config(), Some(torn), 0), Err(Error::Corrupt { .. })));
-    assert!(matches!(Group::open(config(), Some(log.clone()), 99), Err(Error::Corrupt { .. })));
-    assert!(matches!(Group::open(config(), None, 1), Err(Error::Corrupt { .. })));
+    assert!(matches!(Group::open(config(), Some(torn), LogId::default()), Err(Error::Corrupt { .. })));
+    assert!(matches!(
+        Group::open(config(), Some(log.clone()), LogId { term: 1, index: 99 }),
+        Err(Error::Corrupt { .. })
+    ));
+    assert!(matches!(Group::open(config(), None, LogId { term: 1, index: 1 }), Err(Error::Corrupt { .. })));
+    let other = LogId { term: 7, index: 1 };
+    assert!(matches!(Group::open(config(), Some(log.clone()), other), Err(Error::Corrupt { .. })));
     let gap = GroupLog { first: 2, ..log };
-    assert!(matches!(Group::open(config(), Some(gap), 0), Err(Error::Corrupt { .. })));
+    assert!(matches!(Group::open(config(), Some(gap), LogId::default()), Err(Error::Corrupt { .. })));
 }
 
 #[test]
@@ -205,7 +212,10 @@ fn compacted_entries_are_gone_after_a_restart_too() {
     node.settle();
     let log = node.log.durable().cloned().unwrap();
     assert_eq!((log.compacted, log.first, log.entries.len()), (3, 4, 1));
-    assert!(matches!(Group::open(config(), Some(log), 2), Err(Error::Corrupt { .. })));
+    assert!(matches!(
+        Group::open(config(), Some(log), LogId { term: 1, index: 2 }),
+        Err(Error::Corrupt { .. })
+    ));
     let mut again = Node::open(node.log, 3);
     again.settle();
     assert_eq!(again.committed, ["c"]);
@@ -238,7 +248,7 @@ fn proposal_over_the_limit_or_empty_is_refused() {
     let mut settings = config();
     settings.limits.entry_bytes_max = 3;
     let mut node = Node::open(MemoryLog::default(), 0);
-    node.group = Group::open(settings, None, 0).unwrap();
+    node.group = Group::open(settings, None, LogId::default()).unwrap();
     node.settle();
     let refused = node.group.propose(Bytes::from_static(b"four"));
     assert_eq!(refused, Err(ProposeError::TooLarge { size: 4, limit: 3 }));
@@ -251,7 +261,7 @@ fn proposals_beyond_the_uncommitted_limit_wait() {
     settings.limits.uncommitted_bytes_max = 100;
     settings.limits.message_bytes_max = 100;
     let mut node = Node::open(MemoryLog::default(), 0);
-    node.group = Group::open(settings, None, 0).unwrap();
+    node.group = Group::open(settings, None, LogId::default()).unwrap();
     node.settle();
     let outcomes: Vec<_> = (0..3).map(|_| node.group.propose(Bytes::from(vec![1; 60]))).collect();
     assert_eq!(outcomes[2], Err(ProposeError::Busy));
@@ -263,7 +273,7 @@ fn proposals_beyond_the_uncommitted_limit_wait() {
 fn configuration_that_makes_no_sense_is_refused() {
     let bad = |voters: Vec<ReplicaId>| {
         let config = Config::new(GroupKey { partition: 1, lineage: 1, replica: 1 }, voters);
-        matches!(Group::open(config, None, 0), Err(Error::Config { .. }))
+        matches!(Group::open(config, None, LogId::default()), Err(Error::Config { .. }))
     };
     assert!(bad(vec![]));
     assert!(bad(vec![ReplicaId(2)]));

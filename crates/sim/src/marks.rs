@@ -43,6 +43,10 @@ pub const ALL: &[&str] = &[
     "timer fired",
     "segment recycled",
     "flipped bit noticed",
+    "last append rotted before anything vouched for it",
+    "replica in doubt of what it acknowledged",
+    "doubt is over",
+    "rotted replica refused to open",
 ];
 
 impl Marks {

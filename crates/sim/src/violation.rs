@@ -25,3 +25,6 @@ pub fn require(
 ) -> Result<(), Violation> {
     if holds { Ok(()) } else { Err(Violation { invariant, detail: detail() }) }
 }
+
+/// Not a violation: damage that nothing can mend was noticed, and the run ends there.
+pub const NOTICED: &str = "DamageIsNoticed";

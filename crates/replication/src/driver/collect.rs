@@ -19,7 +19,7 @@ use super::Driver;
 use crate::format::{EntryBytes, kind_of};
 use crate::mutants;
 use crate::types::{CommittedEntry, Event, LogId, Outgoing, Output, ReplicaId};
-use crate::wire;
+use crate::wire::{self, Extra};
 
 use prost::Message as _;
 
@@ -51,11 +51,13 @@ impl Driver {
             let bytes = entries.iter().map(|entry| EntryBytes::of(entry).encode_to_vec().into()).collect();
             output.records.push(Record::Entries { group, first, entries: bytes });
             self.node.mut_store().append(&entries);
+            self.replaced_from(first);
         }
         if let Some(hard) = ready.hs() {
             let before = &self.node.store().hard;
             if (before.term, before.vote) != (hard.term, hard.vote) {
                 self.vote = number;
+                output.proof = self.proof();
             }
             self.node.mut_store().hard = hard.clone();
             output.records.push(self.state_record());
@@ -68,12 +70,21 @@ impl Driver {
 
     fn outgoing(&self, messages: &[Message], all_matched: u64) -> Vec<Outgoing> {
         let group = self.config.group;
+        let doubtful = self.is_doubtful();
         let outgoing = |message: &Message| {
-            let told = match message.get_msg_type() {
-                MessageType::MsgAppend | MessageType::MsgHeartbeat => all_matched,
-                _ => 0,
+            let extra = match message.get_msg_type() {
+                MessageType::MsgAppend | MessageType::MsgHeartbeat => {
+                    Extra { all_matched, ..Extra::default() }
+                }
+                MessageType::MsgRequestVoteResponse | MessageType::MsgRequestPreVoteResponse => {
+                    Extra { doubtful, ..Extra::default() }
+                }
+                MessageType::MsgAppendResponse | MessageType::MsgHeartbeatResponse => {
+                    Extra { vouched: self.vouched, ..Extra::default() }
+                }
+                _ => Extra::default(),
             };
-            let bytes = wire::encode(group, message, told)?;
+            let bytes = wire::encode(group, message, extra)?;
             Some(Outgoing { to: ReplicaId(message.to), bytes })
         };
         messages.iter().filter_map(outgoing).collect()

@@ -12,7 +12,7 @@ use crate::error::Refusal;
 use crate::mutants;
 use crate::types::{ReplicaId, Role};
 use crate::validate::{self, Verdict};
-use crate::wire;
+use crate::wire::{self, Incoming, Kind};
 
 impl Driver {
     pub(super) fn message(&mut self, from: ReplicaId, bytes: Bytes) -> Result<(), Refusal> {
@@ -21,9 +21,18 @@ impl Driver {
         if verdict == Verdict::Stale {
             return Ok(());
         }
-        let all_matched = if incoming.message.term >= self.node.raft.term { incoming.all_matched } else { 0 };
-        let peer = incoming.message.from;
-        self.node.step(incoming.message).map_err(|_| Refusal::Field("kind"))?;
+        let Incoming { kind, message, extra } = incoming;
+        let all_matched = if message.term >= self.node.raft.term { extra.all_matched } else { 0 };
+        let (peer, term) = (message.from, message.term);
+        let is_vote = matches!(kind, Kind::VoteResponse | Kind::PreVoteResponse) && !message.reject;
+        let counts = if is_vote { self.ballot(message, extra.doubtful) } else { vec![message] };
+        let says_vouched = matches!(kind, Kind::AppendResponse | Kind::HeartbeatResponse);
+        if says_vouched && self.is_leader() && term == self.node.raft.term {
+            self.told_vouched.insert(peer, extra.vouched);
+        }
+        for message in counts {
+            self.node.step(message).map_err(|_| Refusal::Field("kind"))?;
+        }
         self.check_progress(peer);
         if all_matched > self.all_matched {
             self.all_matched = all_matched;
@@ -47,7 +56,9 @@ impl Driver {
         }
         let mut ready = 0;
         while self.in_flight.front().is_some_and(|front| front.number <= number) {
-            ready = ready.max(self.in_flight.pop_front().map_or(0, |front| front.ready));
+            let Some(front) = self.in_flight.pop_front() else { break };
+            ready = ready.max(front.ready);
+            self.vouched = self.vouched.max(front.vouches);
         }
         self.durable = self.durable.max(number);
         if ready > 0 {
@@ -102,6 +113,17 @@ impl Driver {
         Ok(())
     }
 
+    /// How far the log is durable.
+    pub(super) fn durable_end(&self) -> u64 {
+        self.node.raft.raft_log.persisted
+    }
+
+    /// Entries from here on are others now: nothing has vouched for these.
+    pub(super) fn replaced_from(&mut self, first: u64) {
+        self.vouched = self.vouched.min(first - 1);
+        self.in_flight.iter_mut().for_each(|front| front.vouches = front.vouches.min(first - 1));
+    }
+
     /// Drops entries that the caller does not need and that every voter has.
     pub(super) fn compact(&mut self) {
         let held = self.node.raft.raft_log.applied;
@@ -119,6 +141,10 @@ impl Driver {
         if !self.is_leader() {
             return self.all_matched;
         }
-        self.node.raft.prs().iter().map(|(_, progress)| progress.matched).min().unwrap_or(0)
+        let vouched = |(id, progress): (&u64, &raft::Progress)| {
+            let told = self.told_vouched.get(id).copied().unwrap_or(0);
+            progress.matched.min(if *id == self.node.raft.id { self.vouched } else { told })
+        };
+        self.node.raft.prs().iter().map(vouched).min().unwrap_or(0)
     }
 }

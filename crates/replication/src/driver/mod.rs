@@ -4,23 +4,26 @@
 //! - [`collect`]: one `Ready` of the library becomes part of an [`Output`].
 //! - [`input`]: what each input does.
 //! - [`held`]: what waits for the disk.
+//! - [`doubt`]: votes of and for replicas that may have lost what they acknowledged.
 //!
 //! Not here: containment of panics (`group`) and the checks on messages (`validate`).
 //! The one thing to know: what depends on the disk is *held* with the number of the output it
 //! depends on, and an output is built only from what is not held any more.
 
 mod collect;
+mod doubt;
 mod held;
 mod input;
 mod open;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use raft::eraftpb::{Entry, Message, MessageType};
 use raft::{RawNode, StateRole, Storage as _};
 use storage::Record;
 
+use self::doubt::Ballot;
 use self::held::Held;
 use crate::election::Timeouts;
 use crate::error::{Error, ProposeError};
@@ -35,6 +38,9 @@ struct InFlight {
     number: u64,
     /// The library's newest `Ready` that is durable with it; 0: none.
     ready: u64,
+    /// The log was durable up to here when it was given out, so once it is durable itself the node
+    /// log vouches for that.
+    vouches: u64,
 }
 
 /// One replica of one group, without containment.
@@ -68,9 +74,17 @@ pub(crate) struct Driver {
     established: Option<u64>,
     /// A lone voter elects itself once everything known to be committed has been given out.
     campaign_due: bool,
-    /// Every voter has the log up to here durably, as a leader said.
+    /// Every voter has the log up to here, vouched for, as a leader said.
     all_matched: u64,
+    /// The node log vouches for this replica's log up to here.
+    vouched: u64,
+    /// ... and for the others', as they told this leader.
+    told_vouched: BTreeMap<u64, u64>,
     compact_wanted: u64,
+    /// What this replica acknowledged in this term and before may be lost; 0: nothing may.
+    doubted: u64,
+    /// Votes for this replica that do not count yet.
+    ballot: Ballot,
 }
 
 impl Driver {
@@ -119,7 +133,7 @@ impl Driver {
 
     fn state_record(&self) -> Record {
         let store = self.node.store();
-        let mut state = StateBytes::of(&store.hard, &store.conf, store.compacted());
+        let mut state = StateBytes::of(&store.hard, &store.conf, store.compacted(), self.doubted);
         if mutants::active("vote-forgotten") {
             state.vote = 0;
         }
@@ -132,6 +146,8 @@ impl Driver {
         let now = (raft.term, raft.state);
         if now != self.standing {
             self.standing = now;
+            self.ballot = Ballot::default();
+            self.told_vouched.clear();
             self.timeout = self.timeouts.draw();
             self.own_empty = (now.1 == StateRole::Leader)
                 .then(|| LogId { term: now.0, index: raft.raft_log.last_index() });
@@ -161,13 +177,17 @@ impl Driver {
             self.observe();
         }
         let mut output = Output { records: std::mem::take(&mut self.records), ..Output::default() };
-        // Nobody may hear from a replica before it exists on disk.
+        // Nobody may hear from a replica before it exists on disk, or before its doubts do.
         output.urgent = self.number == 0 && !output.records.is_empty();
+        if output.urgent {
+            output.proof = self.proof();
+        }
         let number = self.number + 1;
         let ready = if self.node.has_ready() { self.collect(&mut output, number) } else { 0 };
         if !output.records.is_empty() {
             self.number = number;
-            self.in_flight.push_back(InFlight { number, ready });
+            let vouches = self.durable_end();
+            self.in_flight.push_back(InFlight { number, ready, vouches });
         } else if let Some(newest) = self.in_flight.back_mut() {
             newest.ready = newest.ready.max(ready);
         } else if ready > 0 {

@@ -7,19 +7,23 @@
 //! | applied beyond the commit               | the commit is raised: only committed is applied    |
 //! | entries of a term above the state's     | the term is raised, without a vote: a torn tail    |
 //! |                                         | took the state, and nothing was said in that term  |
+//! | a tail was cut off, and there are others| the term is raised and doubted: see `doubt`        |
 //! | commit or applied beyond the last entry | corrupt: acknowledged entries are missing          |
+//! | another entry where the applied one was | corrupt likewise                                   |
 //!
 //! Not here: damage inside the log; `storage` finds that and does not hand the group out.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use prost::Message as _;
 use raft::eraftpb::{Entry, HardState};
 use raft::{RawNode, ReadOnlyOption, StateRole};
+use storage::log::Tail;
 use storage::{GroupLog, Record};
 
 use super::Driver;
+use super::doubt::Ballot;
 use super::held::Held;
 use crate::election::Timeouts;
 use crate::error::Error;
@@ -30,15 +34,17 @@ use crate::types::{Config, LogId};
 
 impl Driver {
     /// Opens a replica; see [`crate::Group::open`].
-    pub(crate) fn open(config: Config, log: Option<GroupLog>, applied: u64) -> Result<Self, Error> {
+    pub(crate) fn open(config: Config, log: Option<GroupLog>, applied: LogId) -> Result<Self, Error> {
         check_config(&config)?;
-        let (store, records) = match log {
+        let Opened { store, records, doubted } = match log {
             Some(log) => recovered(&config, log, applied)?,
-            None if applied > 0 => return Err(corrupt(&config, format!("applied {applied} and no log"))),
+            None if applied.index > 0 => {
+                return Err(corrupt(&config, format!("applied {applied:?} and no log")));
+            }
             None => created(&config, true),
         };
         let lone = store.conf.voters.len() == 1;
-        let node = RawNode::new(&library_config(&config, applied), store, &silent())
+        let node = RawNode::new(&library_config(&config, applied.index), store, &silent())
             .map_err(|error| corrupt(&config, error.to_string()))?;
         // Without both, one badly connected replica stops a group that could go on.
         assert!(node.raft.check_quorum, "CheckQuorumOn");
@@ -54,7 +60,7 @@ impl Driver {
             durable: 0,
             // Nobody may hear from a replica before it exists on disk.
             urgent: u64::from(!records.is_empty()),
-            vote: 0,
+            vote: u64::from(!records.is_empty()),
             in_flight: VecDeque::new(),
             held_messages: Held::new(),
             held_events: Held::new(),
@@ -64,7 +70,11 @@ impl Driver {
             established: None,
             campaign_due: lone,
             all_matched: 0,
+            vouched: 0,
+            told_vouched: BTreeMap::new(),
             compact_wanted: 0,
+            doubted,
+            ballot: Ballot::default(),
             config,
             node,
         };
@@ -95,26 +105,36 @@ fn corrupt(config: &Config, why: impl Into<String>) -> Error {
     Error::Corrupt { group: config.group, why: why.into() }
 }
 
+/// What is found or made of a replica before it runs.
+struct Opened {
+    store: LogStore,
+    /// To be written before anything else.
+    records: Vec<Record>,
+    /// See [`StateBytes::doubted_term`].
+    doubted: u64,
+}
+
 /// A new replica, and the records that make it exist.
-fn created(config: &Config, announce: bool) -> (LogStore, Vec<Record>) {
+fn created(config: &Config, announce: bool) -> Opened {
     let group = config.group;
     let voters: Vec<u64> = config.voters.iter().map(|voter| voter.0).collect();
     let conf = conf_state(&voters);
     let hard = HardState::default();
-    let state = StateBytes::of(&hard, &conf, LogId::default()).encoded();
+    let state = StateBytes::of(&hard, &conf, LogId::default(), 0).encoded();
     let mut records = vec![Record::State { group, state }];
     if announce {
         records.insert(0, Record::Opened { group });
     }
-    (LogStore::new(LogId::default(), VecDeque::new(), hard, conf), records)
+    let store = LogStore::new(LogId::default(), VecDeque::new(), hard, conf);
+    Opened { store, records, doubted: 0 }
 }
 
-fn recovered(config: &Config, log: GroupLog, applied: u64) -> Result<(LogStore, Vec<Record>), Error> {
+fn recovered(config: &Config, log: GroupLog, applied: LogId) -> Result<Opened, Error> {
     if log.sealed {
         return Err(Error::Stopped { group: config.group, why: "it is sealed".to_owned() });
     }
     let Some(state) = &log.state else {
-        if log.compacted > 0 || !log.entries.is_empty() || applied > 0 {
+        if log.compacted > 0 || !log.entries.is_empty() || applied.index > 0 {
             return Err(corrupt(config, "there are entries and no state record"));
         }
         return Ok(created(config, false));
@@ -129,9 +149,31 @@ fn recovered(config: &Config, log: GroupLog, applied: u64) -> Result<(LogStore, 
     }
     let entries = live_entries(config, log.first, log.entries, compacted)?;
     let last = entries.back().map_or(compacted, |entry| LogId { term: entry.term, index: entry.index });
-    let hard = hard_state(config, &state, last, applied)?;
+    let mut hard = hard_state(config, &state, last, applied.index)?;
+    let in_log = term_at(compacted, &entries, applied.index);
+    if applied.index > 0 && in_log.is_some_and(|term| term != applied.term) {
+        return Err(corrupt(config, format!("applied {applied:?}, the log has {in_log:?} there")));
+    }
+    let (mut doubted, mut records) = (state.doubted_term, Vec::new());
+    if log.tail == Tail::Cut && state.voters.len() > 1 && !mutants::active("doubt-not-taken-up") {
+        doubted = hard.term;
+        if doubted > 0 {
+            // Whoever leads in the doubted term counts on what this replica may have lost: it is not
+            // to go on. A later leader is elected without this replica's word.
+            (hard.term, hard.vote) = (doubted + 1, 0);
+        }
+        let state = StateBytes::of(&hard, &state.conf_state(), compacted, doubted).encoded();
+        records.push(Record::State { group: config.group, state });
+    }
     let store = LogStore::new(compacted, entries, hard, state.conf_state());
-    Ok((store, Vec::new()))
+    Ok(Opened { store, records, doubted })
+}
+
+/// The term of the entry at `index`, as far as it is known.
+fn term_at(compacted: LogId, entries: &VecDeque<Entry>, index: u64) -> Option<u64> {
+    let offset = usize::try_from(index.checked_sub(compacted.index)?).ok()?;
+    let before = offset.checked_sub(1);
+    before.map_or(Some(compacted.term), |before| entries.get(before).map(|entry| entry.term))
 }
 
 /// The entries after the compaction point, checked to be contiguous and of terms that never fall.

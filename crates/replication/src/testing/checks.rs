@@ -5,7 +5,7 @@
 //! | ElectionSafety         | a term has at most one leader                                          |
 //! | LogMatching            | entries of one index and term are equal, and so is all before them     |
 //! | CommittedImmutable     | an index, once committed anywhere, is committed with the same entry    |
-//! | CommittedOnQuorum      | what is given out as committed is durable on a majority                |
+//! | CommittedOnQuorum      | what is given out as committed is durable on a majority, or was        |
 //! | CommittedIsDurableHere | ... and on the replica that gives it out                               |
 //! | LeaderCompleteness     | an established leader has given out all that was committed before      |
 //! | CommittedAfterTerm     | ... which has its term on disk by then                                 |
@@ -47,6 +47,8 @@ pub struct Checks {
     committed: Vec<CommittedEntry>,
     /// The term of the last entry each replica has written, by index.
     terms: BTreeMap<u64, BTreeMap<u64, u64>>,
+    /// What replicas had before it rotted.
+    rotted: BTreeMap<u64, MemoryLog>,
 }
 
 impl Checks {
@@ -99,6 +101,11 @@ impl Checks {
         terms.extend((log.first..).zip(kept));
     }
 
+    /// What a replica had is about to rot.
+    pub fn on_rot(&mut self, replica: u64, log: &MemoryLog) {
+        self.rotted.insert(replica, log.clone());
+    }
+
     /// A replica gives an entry out; `logs` are those of all voters.
     pub fn on_committed(
         &mut self,
@@ -120,7 +127,11 @@ impl Checks {
         require(u64::try_from(next) == Ok(id.index), "CommittedImmutable", || {
             format!("{replica} gives out {id:?}, next is {next}")
         })?;
-        let holders = logs.values().filter(|log| log.holds(id.index, &bytes)).count();
+        let holds = |(replica, log): &(&u64, &&MemoryLog)| {
+            let had = self.rotted.get(*replica).is_some_and(|log| log.holds(id.index, &bytes));
+            had || log.holds(id.index, &bytes)
+        };
+        let holders = logs.iter().filter(holds).count();
         require(2 * holders > logs.len(), "CommittedOnQuorum", || {
             format!("{id:?} is durable on {holders} of {}", logs.len())
         })?;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use storage::GroupKey;
 
 use super::{Checks, MemoryLog, Random, Violation};
-use crate::{Config, Error, Event, Group, Input, LogId, Outgoing, Output, ReplicaId, Role};
+use crate::{Config, Error, Event, Group, Input, LogId, Outgoing, Output, Proof, ReplicaId, Role};
 
 /// How often things go wrong, in a thousand of the steps in which they could.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Faults {
     pub doubled: usize,
     /// A step is a crash of one replica.
     pub crash: usize,
+    /// A crash comes with rot of what was durable last, as long as no other replica has lost anything.
+    pub rot: usize,
     /// A step is a power cut of all.
     pub power_cut: usize,
     /// A step cuts or mends a one-way link.
@@ -31,9 +33,10 @@ pub struct Faults {
 
 impl Faults {
     /// None at all.
-    pub const NONE: Self = Self { lost: 0, doubled: 0, crash: 0, power_cut: 0, links: 0, alone: 0 };
+    pub const NONE: Self = Self { lost: 0, doubled: 0, crash: 0, rot: 0, power_cut: 0, links: 0, alone: 0 };
     /// Enough of everything.
-    pub const SOME: Self = Self { lost: 50, doubled: 50, crash: 4, power_cut: 1, links: 5, alone: 1 };
+    pub const SOME: Self =
+        Self { lost: 50, doubled: 50, crash: 4, rot: 300, power_cut: 1, links: 5, alone: 1 };
 }
 
 #[derive(Debug)]
@@ -44,9 +47,11 @@ struct Replica {
     /// The newest output that was written, and the newest that a sync has covered.
     written: u64,
     synced: u64,
+    /// The log has to vouch for what was written since the last sync.
+    vouch: bool,
     /// The last index given out, and the last that a restart need not see again.
-    emitted: u64,
-    checkpoint: u64,
+    emitted: LogId,
+    checkpoint: LogId,
 }
 
 /// The whole toy world.
@@ -62,6 +67,8 @@ pub struct Cluster {
     cut: Vec<(u64, u64)>,
     checks: Checks,
     proposed: u64,
+    /// The replica that has lost something durable.
+    rotted: Option<u64>,
     /// The step at hand is an answer of a disk.
     answering: bool,
     digest: u64,
@@ -81,6 +88,7 @@ impl Cluster {
             cut: Vec::new(),
             checks: Checks::default(),
             proposed: 0,
+            rotted: None,
             answering: false,
             digest: 0,
         };
@@ -90,8 +98,9 @@ impl Cluster {
                 log: MemoryLog::default(),
                 written: 0,
                 synced: 0,
-                emitted: 0,
-                checkpoint: 0,
+                vouch: false,
+                emitted: LogId::default(),
+                checkpoint: LogId::default(),
             };
             cluster.replicas.insert(voter.0, replica);
             cluster.start(voter.0)?;
@@ -134,11 +143,12 @@ impl Cluster {
 
     fn random_step(&mut self) -> Result<(), Violation> {
         let id = self.pick();
-        if self.random.per_mille(self.faults.crash) {
+        let crash = if self.is_electing() { 8 * self.faults.crash } else { self.faults.crash };
+        if self.random.per_mille(crash) {
             return self.crash(id);
         }
         if self.random.per_mille(self.faults.power_cut) {
-            return self.voters.clone().into_iter().try_for_each(|voter| self.crash(voter.0));
+            return self.power_cut();
         }
         if self.random.per_mille(self.faults.links) {
             self.change_link();
@@ -157,6 +167,12 @@ impl Cluster {
         }
     }
 
+    /// Somebody asks for votes: what is promised now must not be forgotten.
+    fn is_electing(&self) -> bool {
+        let mut groups = self.replicas.values().filter_map(|replica| replica.group.as_ref());
+        groups.any(|group| group.role() == Role::Candidate)
+    }
+
     fn rarely(&mut self, id: u64) -> Result<(), Violation> {
         match self.random.below(6) {
             0 => {
@@ -166,7 +182,7 @@ impl Cluster {
             1..4 => {
                 let Some(replica) = self.replicas.get_mut(&id) else { return Ok(()) };
                 replica.checkpoint = replica.emitted;
-                let upto = replica.checkpoint;
+                let upto = replica.checkpoint.index;
                 self.step(id, Input::Compact { upto })
             }
             4 => self.step(id, Input::Campaign),
@@ -193,15 +209,43 @@ impl Cluster {
         let opened = Group::open(config, replica.log.durable().cloned(), replica.checkpoint);
         replica.group = Some(opened.map_err(|error| stopped(id, &error))?);
         (replica.written, replica.synced, replica.emitted) = (0, 0, replica.checkpoint);
+        replica.vouch = false;
         self.take_outputs(id)
     }
 
     fn crash(&mut self, id: u64) -> Result<(), Violation> {
+        let rots = self.random.per_mille(self.faults.rot) && self.may_rot(id);
         let Some(replica) = self.replicas.get_mut(&id) else { return Ok(()) };
         replica.group = None;
-        replica.log.crash(self.random.below(replica.log.pending() + 1));
+        replica.emitted = replica.checkpoint;
+        let pending = replica.log.pending();
+        let kept = self.random.below(pending + 1);
+        let torn = kept < pending && self.random.percent(50);
+        match replica.log.rotted().filter(|log| rots && log.holds_id(replica.checkpoint)) {
+            Some(rotted) => {
+                self.checks.on_rot(id, &replica.log);
+                self.rotted = Some(id);
+                replica.log = rotted;
+            }
+            None => {
+                replica.log.crash(kept);
+                if torn {
+                    replica.log.cut();
+                }
+            }
+        }
         self.checks.on_crash(id, &replica.log);
         Ok(())
+    }
+
+    /// Only one replica at a time may have lost what it acknowledged, and a lone one never: those
+    /// are faults that are not tolerated.
+    fn may_rot(&self, id: u64) -> bool {
+        let sound = |id| {
+            let group = self.replicas.get(&id).and_then(|replica| replica.group.as_ref());
+            group.is_some_and(|group| !group.is_doubtful())
+        };
+        self.voters.len() > 1 && self.rotted.is_none_or(|rotted| rotted == id || sound(rotted))
     }
 
     fn step(&mut self, id: u64, input: Input) -> Result<(), Violation> {
@@ -230,7 +274,11 @@ impl Cluster {
         let Some(replica) = self.replicas.get_mut(&id).filter(|replica| replica.group.is_some()) else {
             return Ok(());
         };
-        replica.log.sync();
+        if std::mem::take(&mut replica.vouch) {
+            replica.log.vouch()
+        } else {
+            replica.log.sync()
+        }
         replica.synced = replica.written;
         if self.random.percent(70) { self.answer(id) } else { Ok(()) }
     }
@@ -304,6 +352,7 @@ impl Cluster {
         let Some(replica) = self.replicas.get_mut(&id) else { return Ok(()) };
         replica.log.append(&output.records);
         replica.written = replica.written.max(output.number);
+        replica.vouch |= output.proof == Proof::Vouched;
         self.network.extend(output.messages.into_iter().map(|message| (id, message)));
         output.events.into_iter().try_for_each(|event| self.on_event(id, event))
     }
@@ -319,7 +368,7 @@ impl Cluster {
                 entries.iter().try_for_each(|entry| self.on_emitted(id, entry.id))
             }
             Event::Established { term } => {
-                let emitted = self.replicas.get(&id).map_or(0, |replica| replica.emitted);
+                let emitted = self.replicas.get(&id).map_or(0, |replica| replica.emitted.index);
                 self.checks.on_established(id, term, emitted)
             }
             Event::Deposed | Event::LeaderIs(_) | Event::ReadReady { .. } => Ok(()),
@@ -334,11 +383,11 @@ impl Cluster {
 
     fn on_emitted(&mut self, id: u64, entry: LogId) -> Result<(), Violation> {
         let Some(replica) = self.replicas.get_mut(&id) else { return Ok(()) };
-        replica.emitted += 1;
-        if replica.emitted == entry.index {
+        let last = std::mem::replace(&mut replica.emitted, entry);
+        if last.index + 1 == entry.index {
             return Ok(());
         }
-        let detail = format!("{entry:?} on {id}, next is {}", replica.emitted);
+        let detail = format!("{entry:?} on {id}, the last was {last:?}");
         Err(Violation { invariant: "CommittedContiguous", detail })
     }
 
@@ -353,6 +402,41 @@ impl Cluster {
     pub fn isolate(&mut self, id: u64) {
         let others = self.voters.iter().map(|voter| voter.0).filter(|other| *other != id);
         self.cut = others.flat_map(|other| [(id, other), (other, id)]).collect();
+    }
+
+    /// Cuts two replicas off from each other.
+    pub fn part(&mut self, one: u64, other: u64) {
+        self.cut = vec![(one, other), (other, one)];
+    }
+
+    /// Mends all links.
+    pub fn mend(&mut self) {
+        self.cut.clear();
+    }
+
+    /// One loses power, and what it made durable last rots.
+    pub fn rot(&mut self, id: u64) -> Result<(), Violation> {
+        let rot = std::mem::replace(&mut self.faults.rot, 1000);
+        self.crash(id)?;
+        self.faults.rot = rot;
+        Ok(())
+    }
+
+    /// All lose power.
+    pub fn power_cut(&mut self) -> Result<(), Violation> {
+        self.voters.clone().into_iter().try_for_each(|voter| self.crash(voter.0))
+    }
+
+    /// A replica that is down finds that a tail of its log was cut off.
+    pub fn doubt(&mut self, id: u64) {
+        if let Some(replica) = self.replicas.get_mut(&id) {
+            replica.log.cut();
+        }
+    }
+
+    /// Starts these replicas; the others stay as they are.
+    pub fn start_only(&mut self, ids: &[u64]) -> Result<(), Violation> {
+        ids.iter().try_for_each(|id| self.start(*id))
     }
 
     /// Proposes at one replica; false where it refuses.
@@ -403,7 +487,7 @@ impl Cluster {
     fn converged(&mut self) -> bool {
         let Some(leader) = self.leader() else { return false };
         let last = self.group(leader).map_or(0, |group| group.last().index);
-        self.replicas.values().all(|replica| replica.emitted == last)
+        self.replicas.values().all(|replica| replica.emitted.index == last)
     }
 }
 

@@ -217,7 +217,8 @@ impl Node {
         drop(recovered);
         let records: Vec<Record> = groups.iter().map(|group| Record::Destroyed { group: *group }).collect();
         if !records.is_empty() {
-            self.log.send(log_writer::Job::Append { owner: self.next_address(), number: 0, records });
+            let (owner, number, vouch) = (self.next_address(), 0, false);
+            self.log.send(log_writer::Job::Append { owner, number, records, vouch });
         }
     }
 

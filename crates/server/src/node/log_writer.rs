@@ -27,6 +27,8 @@ pub enum Job {
         number: u64,
         /// In order.
         records: Vec<Record>,
+        /// Damage to these must never pass for an unfinished write: a vote is among them.
+        vouch: bool,
     },
     /// Close the log cleanly and end.
     Close {
@@ -77,6 +79,12 @@ pub fn run(log: NodeLog, mailbox: &Mailbox<Job>, metrics: &LogMetrics, clock: &d
 
 type Close = Option<SyncSender<Result<(), storage::Error>>>;
 
+/// What is written and synced together.
+struct Batch {
+    records: Vec<Record>,
+    vouch: bool,
+}
+
 struct Writer<'a> {
     log: NodeLog,
     mailbox: &'a Mailbox<Job>,
@@ -94,16 +102,18 @@ impl Writer<'_> {
     fn work(&mut self, jobs: Vec<Job>) {
         let mut owners = Vec::with_capacity(jobs.len());
         let mut records = Vec::with_capacity(jobs.len() * 2);
+        let mut vouches = false;
         for job in jobs {
             match job {
-                Job::Append { owner, number, records: more } => {
+                Job::Append { owner, number, records: more, vouch } => {
+                    vouches |= vouch;
                     owners.push((owner, number));
                     records.extend(more);
                 }
                 Job::Close { done } => self.close = Some(done),
             }
         }
-        match self.commit(records, &owners) {
+        match self.commit(Batch { records, vouch: vouches }, &owners) {
             Ok(()) => self.tell(&owners, None),
             // Only a stop gives up on a full disk. What was not written was never acknowledged, and
             // the log is as good as before.
@@ -127,14 +137,14 @@ impl Writer<'_> {
         }
     }
 
-    /// As few writes as the limits allow, and one sync.
-    fn commit(&mut self, records: Vec<Record>, owners: &[(Address, u64)]) -> Result<(), storage::Error> {
-        if records.is_empty() {
+    /// As few writes as the limits allow, and one sync; a vote costs a second.
+    fn commit(&mut self, batch: Batch, owners: &[(Address, u64)]) -> Result<(), storage::Error> {
+        if batch.records.is_empty() {
             return Ok(());
         }
-        let entries = entries(&records);
-        for portion in portions(records) {
-            self.append(&portion, owners)?;
+        let entries = entries(&batch.records);
+        for portion in portions(batch.records) {
+            self.with_room(owners, |log| log.append(&portion))?;
         }
         let begun = self.clock.monotonic();
         self.log.sync()?;
@@ -148,6 +158,9 @@ impl Writer<'_> {
                 "the disk is slow to make the log durable"
             );
         }
+        if batch.vouch {
+            self.with_room(owners, NodeLog::vouch)?;
+        }
         self.metrics.commits.inc_by(entries);
         if !self.refused.is_empty() {
             tracing::info!("the disk has room again; work is accepted");
@@ -159,9 +172,13 @@ impl Writer<'_> {
 
     /// A full disk is waited for: nothing of this was promised, and the log goes on once there is
     /// room. Only a stop does not wait.
-    fn append(&mut self, records: &[Record], owners: &[(Address, u64)]) -> Result<(), storage::Error> {
+    fn with_room(
+        &mut self,
+        owners: &[(Address, u64)],
+        write: impl Fn(&mut NodeLog) -> Result<(), storage::Error>,
+    ) -> Result<(), storage::Error> {
         loop {
-            match self.log.append(records) {
+            match write(&mut self.log) {
                 Ok(()) => return Ok(()),
                 Err(error @ storage::Error::Full { .. }) => {
                     self.metrics.disk_full.set(1);
@@ -303,6 +320,7 @@ mod tests {
         let append = |number, first| Job::Append {
             owner: Address::new(owner.clone(), 1),
             number,
+            vouch: false,
             records: vec![Record::Entries { group: GROUP, first, entries: vec![vec![1; 100_000].into()] }],
         };
         jobs.send(append(1, 1));

@@ -46,7 +46,9 @@ impl Node {
         let tables = Arc::new(Tables::open(Arc::clone(&self.platform.disk), &path, options)?);
         let recovered = self.recovered.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
         let config = replication::Config::new(key, vec![FIRST_REPLICA]);
-        let group = Group::open(config, recovered, tables.applied()?.index)?;
+        let applied = tables.applied()?;
+        let applied = replication::LogId { term: applied.term, index: applied.index };
+        let group = Group::open(config, recovered, applied)?;
         let core =
             Partition::open(Parts { machine, group, tables, lineage: FIRST_LINEAGE, tuning: self.tuning() })?;
         let address = self.next_address();
@@ -59,6 +61,7 @@ impl Node {
             stores: self.stores.clone(),
             metrics: Arc::clone(&self.metrics),
             riding: Vec::new(),
+            riding_vouch: false,
             riding_number: 0,
             written: 0,
             leading,

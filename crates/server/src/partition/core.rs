@@ -108,7 +108,7 @@ pub enum Halt {
 pub struct Parts {
     /// Which machine it runs.
     pub machine: Machine,
-    /// Its log, opened with [`storage::tables::Applied::index`] as applied.
+    /// Its log, opened with [`storage::tables::Applied`] as applied.
     pub group: Group,
     /// Its tables.
     pub tables: Arc<Tables>,
@@ -245,7 +245,8 @@ impl Partition {
                     (false, true) => self.riding_since.or(Some(now)),
                     (false, false) => self.riding_since,
                 };
-                outputs.log.push(LogOutput { number: output.number, records: output.records, urgent });
+                let replication::Output { number, records, proof, .. } = output;
+                outputs.log.push(LogOutput { number, records, urgent, proof });
             }
             for event in output.events {
                 self.on_log_event(event, now, outputs)?;

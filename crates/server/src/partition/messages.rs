@@ -246,6 +246,8 @@ pub struct LogOutput {
     pub records: Vec<storage::Record>,
     /// Somebody waits for it: start a commit. Otherwise it rides along with the next one.
     pub urgent: bool,
+    /// What makes it durable.
+    pub proof: replication::Proof,
 }
 
 /// A transaction for the tables.

@@ -70,6 +70,8 @@ pub struct Outside {
     pub metrics: Arc<Metrics>,
     /// Records nobody waits for, until one comes along that somebody does.
     pub riding: Vec<storage::Record>,
+    /// The log has to vouch for some of `riding`.
+    pub riding_vouch: bool,
     /// The last output among `riding`, and the last one given to the log thread.
     pub riding_number: u64,
     /// See `riding_number`.
@@ -84,6 +86,7 @@ impl Outside {
         let mut urgent = flush;
         for output in outputs {
             urgent |= output.urgent;
+            self.riding_vouch |= output.proof == replication::Proof::Vouched;
             self.riding_number = output.number;
             self.riding.extend(output.records);
         }
@@ -91,7 +94,8 @@ impl Outside {
             self.written = self.riding_number;
             let records = std::mem::take(&mut self.riding);
             let (owner, number) = (self.address.clone(), self.riding_number);
-            self.log.send(log_writer::Job::Append { owner, number, records });
+            let vouch = std::mem::take(&mut self.riding_vouch);
+            self.log.send(log_writer::Job::Append { owner, number, records, vouch });
         }
     }
 

@@ -60,7 +60,8 @@ impl Solo {
             .expect("tables"),
         );
         let config = replication::Config::new(KEY, vec![ReplicaId(1)]);
-        let applied = tables.applied().expect("a position").index;
+        let applied = tables.applied().expect("a position");
+        let applied = replication::LogId { term: applied.term, index: applied.index };
         let group = Group::open(config, recovered.groups.remove(&KEY), applied).expect("a group");
         let machine = Machine::Partition { id: PartitionId(0), of: 1 };
         let tuning = Tuning { checkpoint_age: Duration::from_secs(1), ..Tuning::default() };
@@ -293,6 +294,7 @@ fn outside(mailbox: &Mailbox<Delivery>) -> Outside {
         stores: Mailbox::default(),
         metrics: Arc::new(Metrics::new("test", Duration::ZERO)),
         riding: Vec::new(),
+        riding_vouch: false,
         riding_number: 0,
         written: 0,
         leading: tokio::sync::watch::channel(false).0,

@@ -44,6 +44,13 @@ impl World {
                 self.jump(node, forward, ms);
                 return Ok(());
             }
+            Fault::RotTail { lacks, ms, .. } => {
+                if self.rotted.is_some() {
+                    return Ok(());
+                }
+                self.network.isolate(lacks, self.nodes.len());
+                ms * MS
+            }
             Fault::Isolate { node, ms } => {
                 self.network.isolate(node, self.nodes.len());
                 ms * MS
@@ -99,6 +106,10 @@ impl World {
             }
             Some(Fault::FullDisk { node, .. }) => self.on_disk(node, |disk| disk.set_capacity(None)),
             Some(Fault::Isolate { .. } | Fault::IsolateLeader { .. }) => self.network.mend(),
+            Some(Fault::RotTail { node, lacks, ms }) => {
+                self.network.mend();
+                self.rot_tail(node, lacks, ms);
+            }
             Some(
                 Fault::Kill { .. }
                 | Fault::PowerCut
@@ -111,8 +122,37 @@ impl World {
         Ok(())
     }
 
+    /// All lose power; what one of them had made durable last is damaged where nothing vouches for it.
+    fn rot_tail(&mut self, node: usize, lacks: usize, ms: u64) {
+        if self.healed || self.rotted.is_some() {
+            return;
+        }
+        for other in 0..self.nodes.len() {
+            let late = if other == node || other == lacks { 0 } else { ms * MS };
+            self.kill_for(other, Restart::PowerCut, late);
+        }
+        let Some(machine) = self.nodes.get_mut(node) else { return };
+        machine.bring_up_disk();
+        machine.restarting = true;
+        let place = storage::testing::rot::unvouched(&machine.disk, Path::new("/data/log"));
+        let Some((path, place)) = place else { return };
+        let offset = place.start as u64 + self.random.below(place.len() as u64);
+        let bit = u8::try_from(self.random.below(8)).unwrap_or(0);
+        if machine.disk.flip_bit(&path, offset, bit) {
+            let rotted = format!("bit {bit} of {} at {offset} flipped", path.display());
+            self.trace.line(format_args!("{} node {node}: {rotted}", self.now));
+            self.marks.reach("last append rotted before anything vouched for it");
+            (machine.rotted, self.rotted) = (Some(rotted), Some(node));
+        }
+    }
+
     /// A process is gone, and comes back after a while.
     pub(crate) fn kill(&mut self, node: usize, how: Restart) {
+        self.kill_for(node, how, 0);
+    }
+
+    /// A process is gone, and comes back some time after `late`.
+    fn kill_for(&mut self, node: usize, how: Restart, late: u64) {
         let Some(machine) = self.nodes.get_mut(node) else { return };
         if machine.restarting {
             return;
@@ -120,7 +160,7 @@ impl World {
         machine.restarting = true;
         machine.die(how);
         self.trace.line(format_args!("{} node {node} died: {how:?}", self.now));
-        let at = self.soon(10 * MS, 150 * MS);
+        let at = self.soon(10 * MS, 150 * MS) + late;
         self.queue.push(at, Happening::Start(node));
     }
 

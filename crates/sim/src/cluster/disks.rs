@@ -4,6 +4,7 @@
 //! who wait for it hear a little later, and a crash may come between.
 
 use engine::id::PartitionId;
+use replication::Proof;
 use server::partition::messages::{Event, LogOutput, StoreOutput};
 use storage::Durability;
 
@@ -145,7 +146,14 @@ impl World {
 }
 
 fn commit(process: &mut Process, jobs: &[Job]) -> Result<(), storage::Error> {
-    let records: Vec<_> = jobs.iter().flat_map(|job| job.records.iter().cloned()).collect();
+    let fresh = jobs.iter().skip(process.written);
+    let records: Vec<_> = fresh.flat_map(|job| job.records.iter().cloned()).collect();
     process.log.append(&records)?;
-    process.log.sync()
+    process.log.sync()?;
+    process.written = jobs.len();
+    if jobs.iter().any(|job| job.proof == Proof::Vouched) {
+        process.log.vouch()?;
+    }
+    process.written = 0;
+    Ok(())
 }

@@ -10,7 +10,7 @@ use server::partition::messages::{Event, Outputs};
 use super::World;
 use super::process::{Process, StartError};
 use super::queue::{Happening, Life, MS};
-use crate::violation::{Violation, require};
+use crate::violation::{self, Violation, require};
 
 impl World {
     pub(super) fn start(&mut self, node: usize) -> Result<(), Violation> {
@@ -23,22 +23,30 @@ impl World {
         machine.catch_up(now);
         let life = machine.next_life(node);
         match Process::start(life, &setup, &machine.disk, machine.clock.clone()) {
-            Ok(process) => machine.process = Some(process),
+            Ok(process) => {
+                machine.process = Some(process);
+                machine.rotted = None;
+            }
             Err(_) if machine.disk.is_halted() || machine.may_halt() => return self.died_opening(node),
             Err(StartError::Full) => {
                 self.queue.push(now + 20 * MS, Happening::Start(node));
                 return Ok(());
             }
             Err(StartError::Other(why)) => {
-                return Err(Violation { invariant: "NodeOpens", detail: format!("node {node}: {why}") });
+                let invariant = if machine.rotted.is_some() { violation::NOTICED } else { "NodeOpens" };
+                return Err(Violation { invariant, detail: format!("node {node}: {why}") });
             }
         }
         self.trace.line(format_args!("{now} node {node} started, life {}", life.number));
         for partition in (0..setup.partitions).map(PartitionId) {
             let Some(resident) = self.resident(life, partition) else { continue };
             let (term, stored) = (resident.core.group().term(), resident.core.committed().index);
+            let doubtful = resident.core.group().is_doubtful();
             if stored > 0 {
                 self.marks.reach("checkpoint survived a restart");
+            }
+            if doubtful {
+                self.marks.reach("replica in doubt of what it acknowledged");
             }
             self.checkers.elections.on_opened(partition, node, term)?;
             self.feed(life, partition, Event::Woke)?;
@@ -206,10 +214,15 @@ impl World {
         let Some(resident) = self.resident(life, partition) else { return Ok(()) };
         let (role, term) = (resident.core.group().role(), resident.core.group().term());
         let committed = resident.core.committed();
+        let doubt = resident.core.group().is_doubtful().then_some(term);
+        let doubt_is_over = std::mem::replace(&mut resident.doubt, doubt).is_some() && doubt.is_none();
         let leads = resident.core.leads().map(|epoch| epoch.term);
         let led = std::mem::replace(&mut resident.led, leads);
         // Its own empty entry is the last one; what is before it and not committed was inherited.
         let inherited = resident.core.group().last().index > resident.core.group().commit() + 1;
+        if doubt_is_over {
+            self.marks.reach("doubt is over");
+        }
         if role == replication::Role::Elected && inherited {
             self.marks.reach("leader change with an uncommitted inherited tail");
         }

@@ -58,6 +58,8 @@ pub struct World {
     pub workers: Workers,
     /// What breaks, and when.
     pub plan: Vec<(Micros, Fault)>,
+    /// The node whose disk has lost what it had acknowledged; never two.
+    pub rotted: Option<usize>,
     /// No more faults: everything must come to its end now.
     pub healed: bool,
     /// What must hold.
@@ -84,6 +86,7 @@ impl World {
             clients: Clients::new(fork(0x200), setup.partitions),
             workers: Workers::new(fork(0x300)),
             plan,
+            rotted: None,
             healed: false,
             checkers: Checkers::default(),
             trace: Trace::new(keep_trace),

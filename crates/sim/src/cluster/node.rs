@@ -31,6 +31,8 @@ pub struct Node {
     pub paused_until: Micros,
     /// It is down and will be started.
     pub restarting: bool,
+    /// What was durable last has rotted, there, and it has not started since: it may refuse to.
+    pub rotted: Option<String>,
     /// Syncs that had failed when the process began.
     failed_before: u64,
 }
@@ -47,6 +49,7 @@ impl Node {
             restart: Restart::ProcessKilled,
             paused_until: 0,
             restarting: false,
+            rotted: None,
             failed_before: 0,
         }
     }

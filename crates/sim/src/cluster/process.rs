@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use engine::id::{Lineage, PartitionId};
 use platform::fault::{SimClock, SimDisk};
-use replication::{Config, Group, ReplicaId};
+use replication::{Config, Group, Proof, ReplicaId};
 use server::dispatch::Work;
 use server::partition::clock::StampClock;
 use server::partition::core::{Partition, Parts};
@@ -48,6 +48,8 @@ pub struct Job {
     pub term: u64,
     /// In order.
     pub records: Vec<Record>,
+    /// What makes them durable.
+    pub proof: Proof,
 }
 
 /// Somebody who waits.
@@ -73,6 +75,7 @@ pub struct Resident {
     /// Records that nobody waits for, and the newest output among them.
     riding: Vec<Record>,
     riding_number: u64,
+    riding_proof: Proof,
     given: u64,
     /// Work that is offered or handed out, and the attempt.
     pub out: BTreeMap<Work, u32>,
@@ -81,6 +84,8 @@ pub struct Resident {
     next_ticket: u64,
     /// The term in which it was last seen to lead.
     pub led: Option<u64>,
+    /// The term in which it was last seen to doubt what it had acknowledged.
+    pub doubt: Option<u64>,
 }
 
 impl Resident {
@@ -91,11 +96,13 @@ impl Resident {
             settling: false,
             riding: Vec::new(),
             riding_number: 0,
+            riding_proof: Proof::Synced,
             given: 0,
             out: BTreeMap::new(),
             askers: BTreeMap::new(),
             next_ticket: 0,
             led: None,
+            doubt: None,
         }
     }
 
@@ -120,6 +127,7 @@ impl Resident {
         let mut urgent = flush;
         for output in outputs {
             urgent |= output.urgent;
+            self.riding_proof = self.riding_proof.max(output.proof);
             self.riding_number = output.number;
             self.riding.extend(output.records);
         }
@@ -128,7 +136,8 @@ impl Resident {
         }
         self.given = self.riding_number;
         let records = std::mem::take(&mut self.riding);
-        Some(Job { partition, number: self.riding_number, term: self.core.group().term(), records })
+        let (number, term) = (self.riding_number, self.core.group().term());
+        Some(Job { partition, number, term, records, proof: std::mem::take(&mut self.riding_proof) })
     }
 }
 
@@ -154,6 +163,8 @@ pub struct Process {
     pub writer: LogWriter,
     /// What waits for the log thread.
     pub jobs: Vec<Job>,
+    /// How many of those that wait are written and synced already, and only not vouched for.
+    pub written: usize,
     /// Its log is idle and has said how far it is durable.
     pub vouched: bool,
     /// Its replicas.
@@ -195,7 +206,8 @@ impl Process {
             let key = GroupKey { partition: HUB << 32 | u64::from(partition.0), lineage: LINEAGE.0, replica };
             let path = PathBuf::from(format!("/data/partition-{}.redb", partition.0));
             let tables = Arc::new(Tables::open(Arc::new(disk.clone()), &path, tables_options())?);
-            let applied = tables.applied()?.index;
+            let applied = tables.applied()?;
+            let applied = replication::LogId { term: applied.term, index: applied.index };
             let group = Group::open(group_config(setup, key), recovered.groups.remove(&key), applied)
                 .map_err(|error| StartError::Other(error.to_string()))?;
             let machine = Machine::Partition { id: partition, of: setup.partitions };
@@ -204,7 +216,16 @@ impl Process {
             residents.insert(partition, Resident::new(core));
         }
         let clock = StampClock::new(clock);
-        Ok(Self { life, log, writer: LogWriter::Idle, jobs: Vec::new(), vouched: false, residents, clock })
+        Ok(Self {
+            life,
+            log,
+            writer: LogWriter::Idle,
+            jobs: Vec::new(),
+            written: 0,
+            vouched: false,
+            residents,
+            clock,
+        })
     }
 
     /// The time to stamp with.

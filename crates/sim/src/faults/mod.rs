@@ -63,6 +63,17 @@ pub enum Fault {
         /// For so long.
         ms: u64,
     },
+    /// One node is cut off from the others for a while; then all lose power, the last that another had
+    /// made durable rots, and the third is late to come back. So what two had acknowledged is with
+    /// one of those who may vote at first, or with none.
+    RotTail {
+        /// Whose disk rots.
+        node: usize,
+        /// Who was cut off.
+        lacks: usize,
+        /// For so long; the late one is as late again.
+        ms: u64,
+    },
     /// A node's links to the others are cut for a while.
     Isolate {
         /// This node's.
@@ -93,7 +104,7 @@ pub fn plan(seed: u64, nodes: usize, partitions: u32, end: Micros) -> Vec<(Micro
 fn fault(random: &SimEntropy, nodes: usize, partitions: u32) -> Fault {
     let node = usize::try_from(random.below(nodes as u64)).unwrap_or(0);
     let ms = 20 + random.below(400);
-    match random.below(if nodes > 1 { 18 } else { 12 }) {
+    match random.below(if nodes > 1 { 20 } else { 12 }) {
         0 | 1 => Fault::Kill { node, death: Death::Now(Restart::ProcessKilled) },
         2 => Fault::Kill { node, death: Death::Now(Restart::PowerCut) },
         3..7 => Fault::Kill { node, death: Death::AtIo(random.below(60)) },
@@ -103,6 +114,10 @@ fn fault(random: &SimEntropy, nodes: usize, partitions: u32) -> Fault {
         10 => Fault::FullDisk { node, ms },
         11 => Fault::ClockJump { node, forward: random.chance(500), ms: ms * 20 },
         12 => Fault::Isolate { node, ms },
+        18 | 19 => {
+            let other = 1 + usize::try_from(random.below(nodes as u64 - 1)).unwrap_or(0);
+            Fault::RotTail { node, lacks: (node + other) % nodes, ms }
+        }
         kind => {
             let partition = u32::try_from(random.below(u64::from(partitions))).unwrap_or(0);
             let ms = ms + 200;
