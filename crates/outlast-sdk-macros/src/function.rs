@@ -1,7 +1,8 @@
-//! An `async fn` becomes a definition: a unit struct of its name that carries name, types and code.
+//! An `async fn` becomes a definition: a type of its name that carries name, types and code, and a
+//! function of its name that gives the definition.
 //!
-//! The function itself stays what it was, as the struct's associated function `run`, so that it can be
-//! called directly in a test.
+//! It is a function, not a unit struct, because `let order = …` may shadow a function and nothing else
+//! that has a name. The code itself stays what it was, as the type's associated function `run`.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -46,9 +47,9 @@ pub(crate) fn pattern(names: &[syn::Ident]) -> TokenStream {
 pub(crate) fn expand(kind: Kind, options: &Name, item: &ItemFn) -> syn::Result<TokenStream> {
     check(kind, item)?;
     let inputs = inputs(item)?;
-    let (trait_name, code_trait, context, send) = match kind {
-        Kind::Orchestration => (quote!(Orchestration), quote!(OrchestrationCode), quote!(Context), quote!()),
-        Kind::Activity => (quote!(Activity), quote!(ActivityCode), quote!(ActivityContext), quote!(+ Send)),
+    let (definition, context, send) = match kind {
+        Kind::Orchestration => (quote!(OrchestrationDefinition), quote!(Context), quote!()),
+        Kind::Activity => (quote!(ActivityDefinition), quote!(ActivityContext), quote!(+ Send)),
     };
     let ReturnType::Type(_, returned) = &item.sig.output else {
         return Err(Error::new_spanned(&item.sig, "returns a `Result`: the output, or why there is none"));
@@ -65,8 +66,14 @@ pub(crate) fn expand(kind: Kind, options: &Name, item: &ItemFn) -> syn::Result<T
         #(#conditions)*
         #(#docs)*
         #[allow(non_camel_case_types)]
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        #vis struct #struct_name;
+        #[derive(Debug, Clone, Copy)]
+        #vis struct #struct_name {}
+
+        #(#conditions)*
+        #(#docs)*
+        #vis fn #struct_name() -> #struct_name {
+            #struct_name {}
+        }
 
         #(#conditions)*
         impl #struct_name {
@@ -75,21 +82,15 @@ pub(crate) fn expand(kind: Kind, options: &Name, item: &ItemFn) -> syn::Result<T
         }
 
         #(#conditions)*
-        impl ::outlast_sdk::Signature for #struct_name {
+        impl ::outlast_sdk::Definition for #struct_name {
+            const NAME: &'static str = #name;
             type Input = #one_type;
             type Output = <#returned as ::outlast_sdk::__private::Returned>::Output;
             type Error = <#returned as ::outlast_sdk::__private::Returned>::Error;
-
-            fn name(&self) -> &str {
-                #name
-            }
         }
 
         #(#conditions)*
-        impl ::outlast_sdk::#trait_name for #struct_name {}
-
-        #(#conditions)*
-        impl ::outlast_sdk::#code_trait for #struct_name {
+        impl ::outlast_sdk::#definition for #struct_name {
             fn run(
                 ctx: ::outlast_sdk::#context,
                 #pattern: Self::Input,

@@ -21,7 +21,7 @@ use function::Kind;
 
 /// Makes an `async fn(ctx: Context, input…) -> Result<Output, Error>` an orchestration.
 ///
-/// The name becomes a value to call, register and start; the code is its associated function `run`.
+/// The name becomes what is called, registered and started; the code is its associated function `run`.
 /// `#[orchestration(name = "…")]` gives it another name in the task hub.
 #[proc_macro_attribute]
 pub fn orchestration(options: TokenStream, item: TokenStream) -> TokenStream {
@@ -30,7 +30,7 @@ pub fn orchestration(options: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes an `async fn(ctx: ActivityContext, input…) -> Result<Output, Error>` an activity.
 ///
-/// The name becomes a value to call and register; the code is its associated function `run`.
+/// The name becomes what is called and registered; the code is its associated function `run`.
 /// `#[activity(name = "…")]` gives it another name in the task hub.
 #[proc_macro_attribute]
 pub fn activity(options: TokenStream, item: TokenStream) -> TokenStream {

@@ -14,21 +14,95 @@ use crate::activity::ActivityContext;
 use crate::failure::Failure;
 use crate::orchestration::context::Context;
 
-/// A name in the task hub, with what goes in and what comes out.
+/// What a function is in the task hub: its name and its types.
 ///
-/// [`#[activity]`](macro@crate::activity) and [`#[orchestration]`](macro@crate::orchestration) write it.
-/// An error type can be made from any [`Failure`], because code can also panic, be missing, or be ended
-/// from outside; [`derive(Failure)`](derive@crate::Failure) sees to that.
+/// [`#[activity]`](macro@crate::activity) and [`#[orchestration]`](macro@crate::orchestration) write it for a
+/// type of the function's name. An error type can be made from any [`Failure`], because code can also panic,
+/// be missing, or be ended from outside; [`derive(Failure)`](derive@crate::Failure) sees to that.
 ///
 /// ```
-/// # use outlast_sdk::{activity, ActivityContext, Failure, Signature};
-/// #[activity]
+/// # use outlast_sdk::{activity, ActivityContext, Definition, Failure};
+/// #[activity(name = "say-hello")]
 /// async fn hello(_: ActivityContext, name: String) -> Result<String, Failure> {
 ///     Ok(format!("hello {name}"))
 /// }
-/// assert_eq!(hello.name(), "hello");
+/// assert_eq!(hello::NAME, "say-hello");
 /// ```
-pub trait Signature {
+pub trait Definition: 'static {
+    /// Its name in the task hub.
+    const NAME: &'static str;
+    /// What it takes.
+    type Input: Serialize + DeserializeOwned + 'static;
+    /// What it gives.
+    type Output: Serialize + DeserializeOwned + 'static;
+    /// Why it may give nothing.
+    type Error: Into<Failure> + From<Failure> + 'static;
+}
+
+/// A definition with the code of an activity.
+///
+/// ```
+/// # use outlast_sdk::{ActivityContext, ActivityDefinition, Definition, Failure, Worker};
+/// struct Hello;
+///
+/// impl Definition for Hello {
+///     const NAME: &'static str = "hello";
+///     type Input = String;
+///     type Output = String;
+///     type Error = Failure;
+/// }
+///
+/// impl ActivityDefinition for Hello {
+///     async fn run(_: ActivityContext, name: String) -> Result<String, Failure> {
+///         Ok(format!("hello {name}"))
+///     }
+/// }
+/// let worker = Worker::new("http://localhost:4001").activity(|| Hello);
+/// ```
+pub trait ActivityDefinition: Definition {
+    /// Runs it once.
+    fn run(
+        ctx: ActivityContext,
+        input: Self::Input,
+    ) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send;
+}
+
+/// A definition with the code of an orchestration.
+///
+/// ```
+/// # use outlast_sdk::{Context, Definition, Failure, OrchestrationDefinition, Worker};
+/// struct Answer;
+///
+/// impl Definition for Answer {
+///     const NAME: &'static str = "answer";
+///     type Input = ();
+///     type Output = u32;
+///     type Error = Failure;
+/// }
+///
+/// impl OrchestrationDefinition for Answer {
+///     async fn run(_: Context, (): ()) -> Result<u32, Failure> {
+///         Ok(42)
+///     }
+/// }
+/// let worker = Worker::new("http://localhost:4001").orchestration(|| Answer);
+/// ```
+pub trait OrchestrationDefinition: Definition {
+    /// Runs it from its beginning.
+    fn run(ctx: Context, input: Self::Input) -> impl Future<Output = Result<Self::Output, Self::Error>>;
+}
+
+/// A name in the task hub, with what goes in and what comes out: a function that gives a [`Definition`],
+/// or a [`Named`].
+///
+/// ```
+/// # use outlast_sdk::{activity, ActivityContext, Failure, Named, Signature};
+/// # #[activity]
+/// # async fn hello(_: ActivityContext, name: String) -> Result<String, Failure> { Ok(name) }
+/// const RESIZE: Named<String, u32> = Named::new("resize_image");
+/// assert_eq!((hello.name(), RESIZE.name()), ("hello", "resize_image"));
+/// ```
+pub trait Signature: Copy {
     /// What it takes.
     type Input: Serialize + DeserializeOwned + 'static;
     /// What it gives.
@@ -37,7 +111,17 @@ pub trait Signature {
     type Error: Into<Failure> + From<Failure> + 'static;
 
     /// Its name in the task hub.
-    fn name(&self) -> &str;
+    fn name(&self) -> &'static str;
+}
+
+impl<F: Fn() -> D + Copy, D: Definition> Signature for F {
+    type Input = D::Input;
+    type Output = D::Output;
+    type Error = D::Error;
+
+    fn name(&self) -> &'static str {
+        D::NAME
+    }
 }
 
 /// Something that [`Context::call`] can call.
@@ -45,8 +129,8 @@ pub trait Signature {
 /// ```
 /// # use outlast_sdk::{Activity, Context, Failure};
 /// async fn twice<A: Activity<Input = u32, Output = u32>>(ctx: Context, step: A) -> Result<u32, Failure> {
-///     let once = ctx.call(&step, 1).await.map_err(Into::into)?;
-///     ctx.call(&step, once).await.map_err(Into::into)
+///     let once = ctx.call(step, 1).await.map_err(Into::into)?;
+///     ctx.call(step, once).await.map_err(Into::into)
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
@@ -55,11 +139,13 @@ pub trait Signature {
 )]
 pub trait Activity: Signature {}
 
+impl<F: Fn() -> D + Copy, D: ActivityDefinition> Activity for F {}
+
 /// Something that a client starts and [`Context::sub_orchestration`] calls.
 ///
 /// ```
 /// # use outlast_sdk::{Client, Error, Orchestration};
-/// async fn start_all<O: Orchestration>(client: &Client, job: &O, inputs: &[O::Input]) -> Result<(), Error> {
+/// async fn start_all<O: Orchestration>(client: &Client, job: O, inputs: &[O::Input]) -> Result<(), Error> {
 ///     for input in inputs {
 ///         client.start(job, input).await?;
 ///     }
@@ -71,6 +157,8 @@ pub trait Activity: Signature {}
     note = "write `#[orchestration]` above its function, or declare it with `Named` where its code is elsewhere"
 )]
 pub trait Orchestration: Signature {}
+
+impl<F: Fn() -> D + Copy, D: OrchestrationDefinition> Orchestration for F {}
 
 /// An activity whose code is here, so that a worker can run it.
 ///
@@ -89,6 +177,15 @@ pub trait ActivityCode: Activity + 'static {
     ) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send;
 }
 
+impl<F: Fn() -> D + Copy + 'static, D: ActivityDefinition> ActivityCode for F {
+    fn run(
+        ctx: ActivityContext,
+        input: D::Input,
+    ) -> impl Future<Output = Result<D::Output, D::Error>> + Send {
+        D::run(ctx, input)
+    }
+}
+
 /// An orchestration whose code is here, so that a worker can run it.
 ///
 /// ```
@@ -103,6 +200,12 @@ pub trait ActivityCode: Activity + 'static {
 pub trait OrchestrationCode: Orchestration + 'static {
     /// Runs it from its beginning.
     fn run(ctx: Context, input: Self::Input) -> impl Future<Output = Result<Self::Output, Self::Error>>;
+}
+
+impl<F: Fn() -> D + Copy + 'static, D: OrchestrationDefinition> OrchestrationCode for F {
+    fn run(ctx: Context, input: D::Input) -> impl Future<Output = Result<D::Output, D::Error>> {
+        D::run(ctx, input)
+    }
 }
 
 /// An activity or orchestration whose code is elsewhere: its name, and the types it is known to have.
@@ -157,26 +260,13 @@ where
     type Output = O;
     type Error = E;
 
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         self.name
     }
 }
 
 impl<I, O, E> Activity for Named<I, O, E> where Self: Signature {}
 impl<I, O, E> Orchestration for Named<I, O, E> where Self: Signature {}
-
-impl<S: Signature> Signature for &S {
-    type Input = S::Input;
-    type Output = S::Output;
-    type Error = S::Error;
-
-    fn name(&self) -> &str {
-        (*self).name()
-    }
-}
-
-impl<A: Activity> Activity for &A {}
-impl<O: Orchestration> Orchestration for &O {}
 
 /// What may be given where a `T` is asked for: a `T`, a `&T`, and `&str` for `String`.
 ///

@@ -38,7 +38,10 @@ pub use client::history::Step;
 pub use client::instance::{Instance, Status};
 pub use client::query::Query;
 pub use client::start::Start;
-pub use definition::{Activity, ActivityCode, Given, Named, Orchestration, OrchestrationCode, Signature};
+pub use definition::{
+    Activity, ActivityCode, ActivityDefinition, Definition, Given, Named, Orchestration, OrchestrationCode,
+    OrchestrationDefinition, Signature,
+};
 pub use entity::context::{EntityContext, Sent};
 pub use entity::id::EntityId;
 pub use entity::{Entity, Via};

@@ -41,7 +41,6 @@ use crate::registry::Registry;
 ///
 /// # Errors
 /// The first difference, or why the text is no history.
-#[expect(clippy::needless_pass_by_value, reason = "a definition is a name, passed alike everywhere")]
 pub fn replay<O: OrchestrationCode>(orchestration: O, history: &str) -> Result<(), Failure> {
     let mut past = history::read(history)?;
     let is_begin = |event: &pb::HistoryEvent| matches!(event.event_type, Some(Event::OrchestratorStarted(_)));

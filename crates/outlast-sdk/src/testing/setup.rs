@@ -40,7 +40,6 @@ impl TestHub {
     /// let hub = TestHub::new().orchestration(greet);
     /// ```
     #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "a definition is a name, passed alike everywhere")]
     pub fn orchestration<O: OrchestrationCode>(mut self, orchestration: O) -> Self {
         self.registry().add_orchestration(orchestration.name().to_owned(), O::run);
         self
@@ -55,7 +54,6 @@ impl TestHub {
     /// let hub = TestHub::new().activity(hello);
     /// ```
     #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "a definition is a name, passed alike everywhere")]
     pub fn activity<A: ActivityCode>(mut self, activity: A) -> Self {
         self.registry().add_activity(activity.name().to_owned(), A::run);
         self

@@ -27,7 +27,6 @@ impl Worker {
     /// let worker = Worker::new("http://localhost:4001").orchestration(answer);
     /// ```
     #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "a definition is a name, passed alike everywhere")]
     pub fn orchestration<O: OrchestrationCode>(self, orchestration: O) -> Self {
         let name = orchestration.name().to_owned();
         self.orchestration_fn(name, O::run)
@@ -64,7 +63,6 @@ impl Worker {
     /// let worker = Worker::new("http://localhost:4001").activity(hello);
     /// ```
     #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "a definition is a name, passed alike everywhere")]
     pub fn activity<A: ActivityCode>(self, activity: A) -> Self {
         let name = activity.name().to_owned();
         self.activity_fn(name, A::run)
