@@ -61,6 +61,11 @@ pub use orchestration::timeout::{Elapsed, Timeout};
 pub use outlast_sdk_macros::{Failure, activity, entity, orchestration};
 pub use worker::{Running, Worker};
 
+/// The program of the comparison page must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/comparison/rust-sdks.md")]
+mod comparison {}
+
 /// What the macros write; not for anybody else.
 #[doc(hidden)]
 pub mod __private {
