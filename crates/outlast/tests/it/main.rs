@@ -16,6 +16,7 @@ mod javascript;
 mod operator;
 mod program;
 mod python;
+mod rust;
 mod samples;
 mod scratch;
 mod server;

@@ -1,0 +1,152 @@
+//! The Rust SDK against the real server: what its own tests can only play.
+//!
+//! Not here: the samples (`samples`), and orders through kills (`outlast demo`). Worker and client are in
+//! this process; the server is not.
+
+use std::future::Future;
+use std::time::Duration;
+
+use outlast_sdk::{
+    ActivityContext, Client, Context, Ended, Event, Failure, Query, Retry, Running, Status, Worker, activity,
+    orchestration,
+};
+
+use crate::scratch::Scratch;
+use crate::server::Server;
+
+const DEADLINE: Duration = Duration::from_secs(60);
+const GO: Event<u32> = Event::new("go");
+
+/// Why something is not sold.
+#[derive(Debug, PartialEq, thiserror::Error, Failure)]
+enum Shop {
+    #[error("{missing} of {what} are missing")]
+    #[failure(non_retriable)]
+    SoldOut { what: String, missing: u64 },
+    #[error(transparent)]
+    Other(Failure),
+}
+
+#[activity]
+async fn sell(_: ActivityContext, what: String) -> Result<u64, Shop> {
+    Err(Shop::SoldOut { what, missing: u64::MAX })
+}
+
+#[orchestration]
+async fn order(ctx: Context, what: String) -> Result<u64, Shop> {
+    ctx.set_custom_status("asking");
+    ctx.call(sell, what).retry(Retry::new(5, Duration::from_secs(3600))).await
+}
+
+#[orchestration]
+async fn customer(ctx: Context, what: String) -> Result<u64, Shop> {
+    ctx.sub_orchestration(order, what).id(format!("{}-order", ctx.instance_id())).await
+}
+
+#[orchestration]
+async fn patient(ctx: Context, goes: u32) -> Result<(u32, String, u64), Failure> {
+    let (id, number) = (ctx.new_id(), ctx.random());
+    if ctx.patched("counts") {
+        ctx.set_custom_status("counting");
+    }
+    let mut sum = 0;
+    for _ in 0..goes {
+        sum += ctx.timeout(DEADLINE, ctx.wait_event(GO)).await??;
+    }
+    assert_eq!((ctx.version_at_least("2.1"), ctx.version_at_least("2.11")), (true, false));
+    Ok((sum, id, number))
+}
+
+#[orchestration]
+async fn counts(ctx: Context, so_far: u32) -> Result<u32, Failure> {
+    let sum = so_far + ctx.wait_event(GO).await?;
+    if sum >= 10 { Ok(sum) } else { ctx.continue_as_new(sum).await }
+}
+
+/// Runs a worker and a client of a fresh server around the body.
+fn with<F: Future<Output = Result<(), outlast_sdk::Error>>>(body: impl FnOnce(Client) -> F) {
+    let scratch = Scratch::new();
+    let server = Server::start(&scratch.join("data"));
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime can be made");
+    runtime.block_on(async {
+        let worker = worker(&server).await;
+        body(Client::new(&server.grpc()).expect("the address is one")).await.expect("the server answers");
+        worker.stop().await;
+    });
+}
+
+async fn worker(server: &Server) -> Running {
+    let worker = Worker::new(server.grpc())
+        .orchestration(customer)
+        .orchestration(order)
+        .orchestration(patient)
+        .orchestration(counts)
+        .activity(sell);
+    let running = worker.start().expect("the address is one");
+    running.connected().await;
+    running
+}
+
+#[test]
+fn an_error_enum_comes_through_a_child_to_the_client_as_it_was() {
+    with(async |client| {
+        let ended = client.start(customer, "pens").id("ann").await?.wait(DEADLINE).await?;
+        let sold_out = Shop::SoldOut { what: "pens".to_owned(), missing: u64::MAX };
+        assert_eq!(ended, Ended::Failed(sold_out));
+        let order = client.get("ann-order").await?.expect("the child has the id it was given");
+        assert_eq!((order.parent_id.as_deref(), order.status), (Some("ann"), Status::Failed));
+        assert_eq!(order.custom_status::<String>()?, "asking");
+        let attempts = client.history("ann-order").await?;
+        assert_eq!(attempts.iter().filter(|step| step.kind == "TaskScheduled").count(), 1);
+        Ok(())
+    });
+}
+
+#[test]
+fn ids_patches_and_versions_are_the_same_in_every_replay() {
+    with(async |client| {
+        let run = client.start(patient, 3).version("2.2").tag("customer", "ann").await?;
+        for go in [1, 2, 3] {
+            client.raise(run.id(), GO, go).await?;
+        }
+        let Ended::Completed((sum, id, _)) = run.wait(DEADLINE).await? else { panic!("it failed") };
+        assert_eq!((sum, id.len()), (6, 36));
+        let instance = run.get().await?.expect("it is there");
+        assert_eq!(instance.custom_status::<String>()?, "counting");
+        assert_eq!(instance.tags.get("customer").map(String::as_str), Some("ann"));
+        Ok(())
+    });
+}
+
+#[test]
+fn events_raised_at_once_survive_every_generation() {
+    with(async |client| {
+        let run = client.start(counts, 0).await?;
+        for go in [1, 2, 3, 4] {
+            client.raise(run.id(), GO, go).await?;
+        }
+        assert_eq!(run.wait(DEADLINE).await?, Ended::Completed(10));
+        Ok(())
+    });
+}
+
+#[test]
+fn instances_are_found_ended_and_purged() {
+    with(async |client| {
+        for number in 0..5 {
+            client.start(counts, 0).id(format!("many-{number}")).await?;
+        }
+        let many = Query::new().id_prefix("many-");
+        assert_eq!(client.list(&many).await?.len(), 5);
+        client.terminate("many-3", "enough").await?;
+        let ended = client.handle(counts, "many-3").wait(DEADLINE).await?;
+        assert_eq!(ended, Ended::Terminated(Some("enough".into())));
+        let terminated = client.list(&many.clone().status(Status::Terminated)).await?;
+        assert_eq!(terminated.iter().map(|it| it.id.as_str()).collect::<Vec<_>>(), ["many-3"]);
+        assert_eq!(client.purge_all(&Query::new().status(Status::Terminated)).await?, 1);
+        assert_eq!(client.list(&many.limit(3)).await?.len(), 3);
+        let again = client.start(counts, 0).id("many-0").await.expect_err("the id is in use");
+        assert_eq!(again.code(), "ALREADY_EXISTS");
+        Ok(())
+    });
+}
