@@ -8,6 +8,7 @@ use prost::Message as _;
 
 use crate::catalog::rows as catalog;
 use crate::partition::command::Message;
+use crate::partition::feed::rows as feed;
 use crate::partition::state::activities::ActivityRow;
 use crate::partition::state::children::ChildRow;
 use crate::partition::state::dedup::{OrphanRow, ReceivedRow};
@@ -48,6 +49,9 @@ pub(crate) fn check(key: &Key, value: &Bytes) -> Result<(), String> {
         keys::TERMINATION => is::<TerminationRow>(value),
         keys::FINISHED => is::<FinishedRow>(value),
         keys::LISTED => is::<ListedRow>(value),
+        feed::EVENT => is::<feed::EventRow>(value),
+        feed::CURSOR => is::<feed::CursorRow>(value),
+        feed::LETTER => is::<feed::LetterRow>(value),
         catalog::META => is::<catalog::CatalogRow>(value),
         catalog::HUB => is::<catalog::HubRow>(value),
         tag => Err(format!("no room has the tag {tag:#04x}")),

@@ -20,6 +20,8 @@ pub const DEDUP_CURSOR_NOT_STORED: &str = "dedup-cursor-not-stored";
 pub const OUTBOX_DELETED_BEFORE_ACKNOWLEDGEMENT: &str = "outbox-deleted-before-acknowledgement";
 /// A client call that is sent again is done again.
 pub const REQUEST_ID_IGNORED: &str = "request-id-ignored";
+/// A subscription is taken to have all events once it has some.
+pub const FEED_ACKNOWLEDGED_WHOLLY: &str = "feed-acknowledged-wholly";
 
 /// Every seeded bug of this crate.
 pub const ALL: &[&str] = &[
@@ -31,6 +33,7 @@ pub const ALL: &[&str] = &[
     DEDUP_CURSOR_NOT_STORED,
     OUTBOX_DELETED_BEFORE_ACKNOWLEDGEMENT,
     REQUEST_ID_IGNORED,
+    FEED_ACKNOWLEDGED_WHOLLY,
 ];
 
 #[cfg(feature = "mutants")]

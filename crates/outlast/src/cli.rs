@@ -5,7 +5,9 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{completions, config, demo, dev, doctor, explain, hub, instance, serve, status};
+use crate::commands::{
+    completions, config, demo, dev, doctor, events, explain, hub, instance, serve, status,
+};
 
 /// Durable orchestrations that outlast machines, racks and regions.
 #[derive(Debug, Parser)]
@@ -73,6 +75,9 @@ pub(crate) enum Command {
     /// Instances: start, look, wait, and act on them
     #[command(subcommand)]
     Instance(instance::Instance),
+    /// Lifecycle events: the feed, who is told, what could not be delivered
+    #[command(subcommand)]
+    Events(events::Events),
     /// Say what a code means
     Explain(explain::Explain),
     /// Settings: what is in force and why

@@ -6,8 +6,11 @@
 pub mod config;
 pub mod dispatch;
 pub mod doctor;
+pub mod events;
 pub mod ingress;
 pub mod node;
 pub mod observe;
 pub mod partition;
 pub mod serve;
+#[cfg(test)]
+mod testing;

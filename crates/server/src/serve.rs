@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::config::Config;
+use crate::events;
 use crate::ingress::bind::{BindError, bind, bind_if_free};
 use crate::ingress::grpc::{self, Phase};
 use crate::ingress::http::{self, Addresses, NodeApi};
@@ -69,6 +70,8 @@ impl Server {
             listeners.spawn(serve_grpc(Arc::clone(&node), listener, phase.subscribe()));
         }
         listeners.spawn(tick_dispatch(Arc::clone(&node), phase.subscribe()));
+        let stopped = reached(phase.subscribe(), Phase::Stopped);
+        listeners.spawn(events::run(Arc::clone(&node), stopped));
         if let Some(open) = health::open_to_others(node.config()) {
             let stopped = reached(phase.subscribe(), Phase::Stopped);
             listeners.spawn(repeat(WARN_EVERY, stopped, move || warn_open(&open)));

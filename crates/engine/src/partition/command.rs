@@ -11,6 +11,7 @@ pub use crate::partition::again::{Restart, Rewind, RewindChild};
 use std::collections::BTreeMap;
 
 use crate::event::{Action, FailureDetails, HistoryEvent, OrchestrationTraceContext, TraceContext};
+use crate::partition::feed::command::{AcknowledgeFeed, ConfigureFeed, ResendEvents};
 use crate::time::Timestamp;
 
 /// One entry of a partition's log. Its [`crate::id::LogId`] is the log's to give, not a field.
@@ -20,7 +21,10 @@ pub struct Entry {
     #[prost(message, required, tag = "1")]
     pub at: Moment,
     /// What is asked.
-    #[prost(oneof = "Command", tags = "10, 11, 12, 13, 14, 15, 18, 19, 30, 31, 50, 51, 70, 71, 72, 73, 74")]
+    #[prost(
+        oneof = "Command",
+        tags = "10, 11, 12, 13, 14, 15, 18, 19, 30, 31, 50, 51, 70, 71, 72, 73, 74, 22, 80, 81"
+    )]
     pub command: Option<Command>,
 }
 
@@ -74,6 +78,9 @@ pub enum Command {
     /// Client: let a failed instance try its failed steps again.
     #[prost(message, tag = "19")]
     Rewind(Rewind),
+    /// Client: deliver again what could not be delivered.
+    #[prost(message, tag = "22")]
+    ResendEvents(ResendEvents),
     /// Worker: an orchestrator turn's answer.
     #[prost(message, tag = "30")]
     CompleteOrchestrationTurn(CompleteOrchestrationTurn),
@@ -101,6 +108,12 @@ pub enum Command {
     /// Leader: end an instance whose worker did not answer a termination.
     #[prost(message, tag = "74")]
     ForceTerminate(ForceTerminate),
+    /// Leader: which lifecycle events are kept, and for whom.
+    #[prost(message, tag = "80")]
+    ConfigureFeed(ConfigureFeed),
+    /// Leader: what a subscription has been given.
+    #[prost(message, tag = "81")]
+    AcknowledgeFeed(AcknowledgeFeed),
 }
 
 /// The id a gateway gave a client call before its first attempt, and uses again on every retry.

@@ -74,6 +74,8 @@ pub enum Effect {
         /// The execution that is to end.
         execution: String,
     },
+    /// The feed has events or letters to deliver: [`Durability::Committed`].
+    FeedGrew,
     /// The next bounded step of a cascade, for the leader to propose: [`Durability::Proposed`].
     FollowUp(Command),
 }
@@ -89,7 +91,8 @@ impl Effect {
             | Self::Reply(_)
             | Self::Send { .. }
             | Self::Acknowledge { .. }
-            | Self::InstanceChanged { .. } => Durability::Committed,
+            | Self::InstanceChanged { .. }
+            | Self::FeedGrew => Durability::Committed,
         }
     }
 }

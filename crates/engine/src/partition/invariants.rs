@@ -12,6 +12,7 @@ use prost::Message as _;
 
 use crate::event::{EventKind, HistoryEvent};
 use crate::id::InstanceId;
+use crate::partition::feed;
 use crate::partition::state::activities::DETACHED;
 use crate::partition::state::children::ChildRow;
 use crate::partition::state::history::read_chunk;
@@ -61,6 +62,8 @@ pub enum Violation {
     EndedIsQuiet(String),
     /// Two instances share rows, or a number was not given yet.
     NumbersAreUnique(String),
+    /// The feed has a gap, or a subscription's counts are not those of the rows.
+    FeedIsContiguous(String),
 }
 
 impl fmt::Display for Violation {
@@ -74,7 +77,7 @@ impl std::error::Error for Violation {}
 /// The first invariant that does not hold. Every row must be in memory.
 pub fn check(rows: &WorkingSet) -> Option<Violation> {
     let all = Everything { rows };
-    let one = [digest_matches_rows, counts_match_instances, numbers_are_unique];
+    let one = [digest_matches_rows, counts_match_instances, numbers_are_unique, feed_is_contiguous];
     let more = [timers_are_two_rows, outbox_until_acknowledged, finished_lists_ended, terminations_are_found];
     let more = more.into_iter().chain([lists_match_statuses as fn(&Everything) -> Option<Violation>]);
     let each = [
@@ -97,6 +100,10 @@ pub fn check_changed(rows: &WorkingSet) -> Option<Violation> {
     let all = Everything { rows };
     let instances = rows.changed().filter_map(|(key, value)| instance(key, value?));
     instances.map(|instance| tails_exist(&all, &instance)).find_map(|violation| violation)
+}
+
+fn feed_is_contiguous(all: &Everything) -> Option<Violation> {
+    feed::invariants::feed_is_contiguous(all.rows).map(Violation::FeedIsContiguous)
 }
 
 /// The rows of a partition, room by room.

@@ -8,6 +8,7 @@ mod again;
 pub(crate) mod apply;
 pub mod command;
 pub mod effect;
+pub mod feed;
 pub mod invariants;
 mod listing;
 mod outstanding;

@@ -13,6 +13,7 @@ use engine::id::{Epoch, InstanceId, LeaseEpoch, Lineage, PartitionId};
 use engine::partition::StatusName;
 use engine::partition::command::*;
 use engine::partition::effect::{Effect, Effects, Reply};
+use engine::partition::feed::command::ConfigureFeed;
 use engine::partition::view::{self, InstanceView, InstancesFilter, Turn, Waiting};
 use engine::rows::WriteSet;
 use engine::time::Timestamp;
@@ -20,6 +21,10 @@ use engine::time::Timestamp;
 use crate::support::{Dice, LINEAGE, Machine, Memory, raise_epoch};
 
 const IDS: [&str; 6] = ["a", "b", "c", "a/child", "注文-1", "z"];
+
+fn feed(keep: u64) -> Command {
+    Command::ConfigureFeed(ConfigureFeed { keep, subscriptions: vec!["mail".to_owned()] })
+}
 
 /// Two machines fed the same entries, one of which forgets everything after each.
 struct World {
@@ -46,6 +51,9 @@ impl World {
             requests: 0,
         };
         world.apply(raise_epoch());
+        if seed.is_multiple_of(2) {
+            world.apply(feed(5));
+        }
         world
     }
 
@@ -77,6 +85,7 @@ impl World {
                 | Effect::Acknowledge { .. }
                 | Effect::InstanceChanged { .. }
                 | Effect::WakeAt(_)
+                | Effect::FeedGrew
                 | Effect::AwaitTermination { .. } => {}
             }
         }
@@ -358,6 +367,7 @@ impl World {
 
     /// Ends and removes everything, and performs until nothing is outstanding.
     fn wind_down(&mut self) {
+        self.apply(feed(0));
         for round in 0..200 {
             self.kept.at = self.kept.at.plus(std::time::Duration::from_secs(60));
             self.forgotten.at = self.kept.at;
@@ -427,6 +437,7 @@ impl World {
             Effect::OfferTurn { .. }
             | Effect::Reply(_)
             | Effect::Acknowledge { .. }
+            | Effect::FeedGrew
             | Effect::InstanceChanged { .. } => {}
         }
     }

@@ -15,6 +15,7 @@ use engine::partition::effect::{Effect, Effects};
 use engine::partition::view::{self, Turn};
 use prost::Message as _;
 
+use crate::feed;
 use crate::support::{LEASE, LINEAGE, Machine, Memory, raise_epoch};
 use crate::words::{self, Words};
 
@@ -69,6 +70,7 @@ impl Script {
             "follow" => self.follow(),
             "deliver" => self.deliver(&words),
             "outbox" => self.outbox(),
+            "events" | "letters" | "standing" => self.feed(&words),
             _ => {
                 let command = self.command(&words, line);
                 self.apply(command)
@@ -108,6 +110,7 @@ impl Script {
             | Effect::Send { .. }
             | Effect::Acknowledge { .. }
             | Effect::InstanceChanged { .. }
+            | Effect::FeedGrew
             | Effect::WakeAt(_)
             | Effect::AwaitTermination { .. } => {}
         }
@@ -166,6 +169,7 @@ impl Script {
                 let (lineage, lease) = (words.number("lineage", LINEAGE), words.number("lease", LEASE));
                 Command::RaiseEpoch(RaiseEpoch { lineage, lease, ..command })
             }
+            "feed" | "told" | "resend" => feed::command(words),
             "fire" => Command::FireTimers(FireTimers {}),
             "sweep" => Command::Sweep(Sweep { instance }),
             verb => panic!("unknown verb {verb:?}"),
@@ -264,6 +268,19 @@ impl Script {
             .iter()
             .map(|(sequence, message)| format!("{sequence} {}\n", words::message(message)))
             .collect()
+    }
+
+    fn feed(&mut self, words: &Words) -> String {
+        match words.verb() {
+            "events" => {
+                let after = words.number("after", 0);
+                feed::events(&self.machine.ask(|rows| engine::partition::feed::events(rows, after, 100)))
+            }
+            "letters" => feed::letters(
+                &self.machine.ask(|rows| engine::partition::feed::dead_letters(rows, words.id(), 0, 100)),
+            ),
+            _ => feed::standing(&self.machine.ask(engine::partition::feed::standing)),
+        }
     }
 
     fn lead(&mut self) -> String {

@@ -246,6 +246,7 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::InstanceChanged { instance, status: Some(status) } => {
             format!("changed {instance} to {}", format!("{status:?}").to_lowercase())
         }
+        Effect::FeedGrew => "the feed grew".to_owned(),
         Effect::WakeAt(at) => format!("wake at {at}"),
         Effect::AwaitTermination { instance, .. } => format!("await termination of {instance}"),
         Effect::FollowUp(command) => format!("follow up: {}", self::command(command)),
@@ -271,6 +272,7 @@ pub(crate) fn command(command: &Command) -> String {
         Command::Sweep(sweep) => format!("sweep {}", sweep.instance),
         Command::FireTimers(_) => "fire".to_owned(),
         Command::AcknowledgeMessages(acknowledged) => format!("acknowledge {}", acknowledged.upto),
+        Command::ConfigureFeed(feed) => format!("feed keep {}", feed.keep),
         other => panic!("no follow-up: {other:?}"),
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod consent;
 pub(crate) mod demo;
 pub(crate) mod dev;
 pub(crate) mod doctor;
+pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod hub;
 pub(crate) mod instance;
@@ -29,6 +30,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failed> {
         Command::Status(status) => ask(status.run(global)),
         Command::Hub(hub) => ask(hub.run(global)),
         Command::Instance(instance) => ask(instance.run(global)),
+        Command::Events(events) => ask(events.run(global)),
         Command::Explain(explain) => explain.run(global),
         Command::Config(config) => config.run(global),
         Command::Doctor(doctor) => doctor.run(global),

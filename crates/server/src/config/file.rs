@@ -37,7 +37,16 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Vec<Line>, Problem> {
             continue;
         };
         for (key, value) in inner {
-            lines.push(line(text, format!("{}.{}", section.get_ref(), key.get_ref()), key, value));
+            let name = format!("{}.{}", section.get_ref(), key.get_ref());
+            match value.get_ref() {
+                // Only subscriptions are nested; a name that is none is told as an unknown setting.
+                DeValue::Table(fields) => {
+                    lines.extend(fields.iter().map(|(field, value)| {
+                        line(text, format!("{name}.{}", field.get_ref()), field, value)
+                    }))
+                }
+                _ => lines.push(line(text, name, key, value)),
+            }
         }
     }
     lines.sort_by_key(|line| line.line);

@@ -9,6 +9,7 @@ use std::fmt;
 use super::file;
 use super::problem::{Problem, Problems};
 use super::settings::{Profile, SETTINGS, Setting};
+use super::subscriptions;
 use super::typed::Config;
 use super::value::Value;
 use crate::observe::codes;
@@ -124,7 +125,13 @@ impl Loader {
                 .expect("a test checks that each default is within its bounds");
             values.insert(setting.key, (value, Origin::Default));
         }
+        let mut subscriptions: BTreeMap<String, subscriptions::Fields> = BTreeMap::new();
         for (key, text, origin) in self.ranks.into_iter().flatten() {
+            if let Some((name, field)) = subscriptions::split(&key) {
+                let fields = subscriptions.entry(name.to_owned()).or_default();
+                fields.insert(field.to_owned(), (text, origin));
+                continue;
+            }
             match set(&key, text, &origin) {
                 Ok((key, value)) => {
                     values.insert(key, (value, origin));
@@ -137,7 +144,8 @@ impl Loader {
             .filter_map(|setting| values.get(setting.key).map(|found| (setting.key, found)))
             .map(|(key, (value, origin))| Shown { key, value: value.to_string(), origin: origin.clone() })
             .collect();
-        let config = Config::from_values(&values);
+        let mut config = Config::from_values(&values);
+        config.events.subscriptions = subscriptions::build(subscriptions, &mut self.problems);
         self.problems.extend(config.check(|key| values[key].1.clone()));
         if self.problems.is_empty() { Ok(Loaded { config, shown }) } else { Err(Problems(self.problems)) }
     }

@@ -12,6 +12,7 @@ mod load;
 mod problem;
 mod reference;
 mod settings;
+mod subscriptions;
 mod typed;
 mod value;
 
@@ -19,7 +20,8 @@ pub use load::{Loaded, Loader, Origin, Shown};
 pub use problem::{Problem, Problems};
 pub use reference::reference_page;
 pub use settings::{Profile, SETTINGS, Setting};
-pub use typed::{Color, Config, Format, Grpc, Http, Hubs, Log, Node, Runner, Storage, Work};
+pub use subscriptions::Subscription;
+pub use typed::{Color, Config, Events, Format, Grpc, Http, Hubs, Log, Node, Runner, Storage, Work};
 pub use value::{Kind, Value};
 
 /// The reference page's place in the repository.

@@ -230,6 +230,36 @@ pub const SETTINGS: &[Setting] = &[
         "How long a terminated instance may wait for its worker to confirm before it ends without.",
     ),
     setting(
+        "events.hubs",
+        Kind::Texts,
+        "",
+        "Task hubs that keep lifecycle events for `GET /api/v1/hubs/{hub}/events` although nobody is subscribed; `*`: all. Hubs with a subscription (`[events.NAME]`) always do.",
+    ),
+    setting(
+        "events.keep",
+        Kind::Count { min: 100, max: 10_000_000 },
+        "100000",
+        "Lifecycle events that a partition keeps. A receiver that is further behind misses the oldest ones.",
+    ),
+    setting(
+        "events.posts_max",
+        Kind::Count { min: 1, max: 1_024 },
+        "32",
+        "Posts of lifecycle events at once, over all subscriptions.",
+    ),
+    setting(
+        "events.timeout",
+        span(100, 2 * MINUTE),
+        "15s",
+        "How long a receiver may take to answer a post before it is repeated.",
+    ),
+    setting(
+        "events.retry_for",
+        span(SECOND, 14 * 24 * HOUR),
+        "24h",
+        "How long an event is posted again and again, with growing pauses of at most a minute, before it is put aside as a letter and the next one is sent.",
+    ),
+    setting(
         "security.insecure",
         Kind::Flag,
         "false",

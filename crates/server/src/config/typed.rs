@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::load::Origin;
 use super::problem::Problem;
+use super::subscriptions::Subscription;
 use super::value::Value;
 use crate::observe::codes;
 
@@ -30,6 +31,8 @@ pub struct Config {
     pub runner: Runner,
     /// `[storage]`
     pub storage: Storage,
+    /// `[events]`
+    pub events: Events,
     /// `[work]`
     pub work: Work,
     /// `security.insecure`
@@ -80,6 +83,30 @@ pub struct Hubs {
     pub partitions: u32,
     /// `hubs.create_on_use`
     pub create_on_use: bool,
+}
+
+/// `[events]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Events {
+    /// `events.hubs`
+    pub hubs: Vec<String>,
+    /// `events.keep`
+    pub keep: u64,
+    /// `events.posts_max`
+    pub posts_max: usize,
+    /// `events.timeout`
+    pub timeout: Duration,
+    /// `events.retry_for`
+    pub retry_for: Duration,
+    /// `[events.NAME]`
+    pub subscriptions: Vec<Subscription>,
+}
+
+impl Events {
+    /// Whether a hub keeps its events although nobody may be subscribed to them.
+    pub fn keeps(&self, hub: &str) -> bool {
+        self.hubs.iter().any(|kept| kept == hub || kept == "*")
+    }
 }
 
 /// `[log]`
@@ -176,6 +203,14 @@ impl Config {
             log: read_log(&read),
             runner: Runner { threads: usize::try_from(read.count("runner.threads")).unwrap_or(0) },
             storage: read_storage(&read),
+            events: Events {
+                hubs: read.texts("events.hubs"),
+                keep: u64::from(read.count("events.keep")),
+                posts_max: usize::try_from(read.count("events.posts_max")).unwrap_or(usize::MAX),
+                timeout: read.time("events.timeout"),
+                retry_for: read.time("events.retry_for"),
+                subscriptions: Vec::new(),
+            },
             work: Work {
                 redeliveries_max: read.count("work.redeliveries_max"),
                 termination_wait: read.time("work.termination_wait"),

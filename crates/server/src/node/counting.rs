@@ -38,7 +38,10 @@ impl Counted {
             | Command::FireTimers(_)
             | Command::Sweep(_)
             | Command::MarkStuck(_)
-            | Command::ForceTerminate(_) => Self::Other,
+            | Command::ForceTerminate(_)
+            | Command::ResendEvents(_)
+            | Command::ConfigureFeed(_)
+            | Command::AcknowledgeFeed(_) => Self::Other,
         }
     }
 

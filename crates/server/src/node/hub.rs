@@ -165,12 +165,16 @@ impl Hub {
         self.links.watchers.watch(instance)
     }
 
-    fn member(&self, partition: PartitionId) -> Result<&Member, Unavailable> {
+    pub(super) fn member(&self, partition: PartitionId) -> Result<&Member, Unavailable> {
         let index = usize::try_from(partition.0).map_err(|_| Unavailable::NotLeading)?;
         self.partitions.get(index).ok_or(Unavailable::NotLeading)
     }
 
-    async fn question(&self, partition: PartitionId, question: Question) -> Result<Answer, Unavailable> {
+    pub(super) async fn question(
+        &self,
+        partition: PartitionId,
+        question: Question,
+    ) -> Result<Answer, Unavailable> {
         let member = self.member(partition)?;
         member.leads().await?;
         self::question(&member.address, &self.admission, question).await
@@ -201,7 +205,7 @@ pub(super) async fn question(
 }
 
 /// A question is answered in kind; anything else is a bug of the core.
-fn mismatch() -> Unavailable {
+pub(super) fn mismatch() -> Unavailable {
     debug_assert!(false, "an answer of another kind than its question");
     Unavailable::Halted("an answer of another kind than its question".to_owned())
 }

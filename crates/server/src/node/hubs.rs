@@ -10,6 +10,7 @@ use bytes::Bytes;
 use engine::catalog::{self, HubView};
 use engine::id::{HubId, PartitionId};
 use storage::{GroupKey, Record};
+use tokio::sync::watch;
 
 use super::hub::{self, Hub};
 use super::opening::{group_key, hub_of};
@@ -107,7 +108,10 @@ impl Node {
             | Answer::History(_)
             | Answer::Finished(_)
             | Answer::Counts(_)
-            | Answer::Meta(_) => Err(Unavailable::NotLeading),
+            | Answer::Meta(_)
+            | Answer::Feed(_)
+            | Answer::FeedEvents(_)
+            | Answer::FeedLetters(_) => Err(Unavailable::NotLeading),
         }
     }
 
@@ -245,6 +249,8 @@ impl Node {
         let mut open: std::sync::RwLockWriteGuard<'_, BTreeMap<String, Arc<Hub>>> =
             self.hubs.write().unwrap_or_else(PoisonError::into_inner);
         open.insert(view.name.clone(), Arc::clone(&hub));
+        drop(open);
+        self.hub_changes.send_modify(|count| *count += 1);
         Ok(hub)
     }
 
@@ -265,6 +271,7 @@ impl Node {
             peers,
             watchers: Watchers::default(),
             metrics,
+            feeds: (0..view.partitions).map(|_| watch::channel(0).0).collect(),
         });
         let mut partitions = Vec::new();
         for id in (0..view.partitions).map(PartitionId) {
@@ -295,6 +302,7 @@ impl Node {
             hub.links.watchers.changed_all();
             self.closed_hubs.lock().unwrap_or_else(PoisonError::into_inner).insert(hub.id, hub);
         }
+        self.hub_changes.send_modify(|count| *count += 1);
     }
 }
 

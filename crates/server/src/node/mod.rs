@@ -6,6 +6,7 @@
 //! threads that write. Not here: listeners (`ingress`).
 
 mod counting;
+mod feeds;
 pub mod hub;
 mod hubs;
 pub mod log_writer;
@@ -62,6 +63,8 @@ pub struct Node {
     /// Held while a hub is being created, opened or removed.
     changing_hubs: tokio::sync::Mutex<()>,
     ready: watch::Sender<bool>,
+    /// Counts openings and closings of hubs.
+    hub_changes: watch::Sender<u64>,
 }
 
 /// A partition that runs here.
@@ -100,6 +103,11 @@ impl Node {
     pub fn busy(&self) -> bool {
         self.open_hub_list().iter().any(|hub| hub.admission.inside() > 0)
             || self.catalog_admission.inside() > 0
+    }
+
+    /// Changes whenever a hub is opened or closed.
+    pub fn hub_changes(&self) -> watch::Receiver<u64> {
+        self.hub_changes.subscribe()
     }
 
     /// The settings it runs with.
@@ -180,6 +188,7 @@ impl Node {
             closed_hubs: Mutex::default(),
             changing_hubs: tokio::sync::Mutex::new(()),
             ready: watch::channel(false).0,
+            hub_changes: watch::channel(0).0,
             config,
             platform,
             metrics,

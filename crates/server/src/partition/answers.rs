@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use engine::catalog;
 use engine::id::Lineage;
-use engine::partition::view;
+use engine::partition::{feed, view};
 use engine::rows::{Key, Needs, Range, WorkingSet};
 use engine::time::Timestamp;
 use storage::tables::Tables;
@@ -67,6 +67,13 @@ impl Partition {
                 Answer::Finished(self.see(|rows| view::finished(rows, span.start, span.end, after, *limit))?)
             }
             Question::Counts => Answer::Counts(self.see(view::counts)?),
+            Question::Feed => Answer::Feed(self.see(feed::standing)?),
+            Question::FeedEvents { after, limit } => {
+                Answer::FeedEvents(self.see(|rows| feed::events(rows, *after, *limit))?)
+            }
+            Question::FeedLetters { subscription, after, limit } => {
+                Answer::FeedLetters(self.see(|rows| feed::dead_letters(rows, subscription, *after, *limit))?)
+            }
             Question::Meta => Answer::Meta(self.see(view::meta)?),
             Question::Hubs => Answer::Hubs(self.see(|rows| catalog::list(rows, None, HUBS_MAX))?),
         })

@@ -11,6 +11,7 @@ use engine::id::{Epoch, InstanceId, PartitionId};
 use engine::partition::StatusName;
 use engine::partition::command::{ActivityKey, ReceiveMessages};
 use engine::partition::effect::Reply;
+use engine::partition::feed::{DeadLetter, LifecycleEvent, Standing};
 use engine::partition::view::{
     Counts, Finished, HistoryPage, InstanceView, InstancesFilter, InstancesPage, Meta,
 };
@@ -110,6 +111,24 @@ pub enum Question {
     },
     /// Instances by status.
     Counts,
+    /// How far the feed of lifecycle events is.
+    Feed,
+    /// A page of it.
+    FeedEvents {
+        /// Beyond this number.
+        after: u64,
+        /// At most so many.
+        limit: usize,
+    },
+    /// A page of what could not be delivered.
+    FeedLetters {
+        /// To whom.
+        subscription: String,
+        /// Beyond this number.
+        after: u64,
+        /// At most so many.
+        limit: usize,
+    },
     /// Epoch, digest and the like.
     Meta,
     /// The catalog's hubs.
@@ -129,6 +148,12 @@ pub enum Answer {
     Finished(Vec<Finished>),
     /// To [`Question::Counts`].
     Counts(Counts),
+    /// To [`Question::Feed`].
+    Feed(Standing),
+    /// To [`Question::FeedEvents`].
+    FeedEvents(Vec<LifecycleEvent>),
+    /// To [`Question::FeedLetters`].
+    FeedLetters(Vec<DeadLetter>),
     /// To [`Question::Meta`].
     Meta(Meta),
     /// To [`Question::Hubs`].
@@ -300,6 +325,8 @@ pub enum Perform {
     },
     /// Wake those who wait on an instance; its status now, or `None` where it was removed.
     InstanceChanged(InstanceId, Option<StatusName>),
+    /// The feed has something new to deliver.
+    FeedGrew,
     /// Timers are being fired.
     TimersFired {
         /// How late the earliest of them is.

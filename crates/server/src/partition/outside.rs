@@ -51,6 +51,18 @@ pub struct HubLinks {
     pub watchers: Watchers,
     /// What is counted.
     pub metrics: HubMetrics,
+    /// Those who deliver lifecycle events, by partition.
+    pub feeds: Vec<watch::Sender<u64>>,
+}
+
+impl HubLinks {
+    /// A feed has something new, or may have.
+    fn feed_grew(&self, partition: PartitionId) {
+        let feed = usize::try_from(partition.0).ok().and_then(|index| self.feeds.get(index));
+        if let Some(feed) = feed {
+            feed.send_modify(|count| *count += 1);
+        }
+    }
 }
 
 /// See the file's header.
@@ -115,6 +127,7 @@ impl Outside {
                 self.leading.send_replace(true);
                 if let Some(hub) = hub {
                     hub.watchers.changed_all();
+                    hub.feed_grew(self.partition);
                 }
             }
             (Perform::LeadingEnded, hub) => {
@@ -154,6 +167,7 @@ impl Outside {
                 count_ended(&hub.metrics, status);
                 hub.watchers.changed(&instance);
             }
+            (Perform::FeedGrew, Some(hub)) => hub.feed_grew(self.partition),
             (Perform::TimersFired { late }, Some(hub)) => {
                 hub.metrics.timer_lateness_seconds.observe(late.as_secs_f64());
             }

@@ -127,6 +127,7 @@ impl Partition {
                 Effect::InstanceChanged { instance, status } => {
                     leader.hold(index, Held::Perform(Perform::InstanceChanged(instance, status)));
                 }
+                Effect::FeedGrew => leader.hold(index, Held::Perform(Perform::FeedGrew)),
                 Effect::WakeAt(at) => leader.wake_at(at),
                 Effect::AwaitTermination { instance, execution } => {
                     let by = self.last_at.plus(self.tuning.termination_wait);

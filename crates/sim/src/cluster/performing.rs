@@ -38,7 +38,10 @@ impl World {
                     resident.out.clear();
                 }
             }
-            Perform::InstanceChanged(..) | Perform::TimersFired { .. } | Perform::Leading(_) => {}
+            Perform::InstanceChanged(..)
+            | Perform::FeedGrew
+            | Perform::TimersFired { .. }
+            | Perform::Leading(_) => {}
         }
     }
 

@@ -11,6 +11,7 @@ use crate::mutants;
 use crate::partition::apply::event;
 use crate::partition::command::{Command, FireTimers};
 use crate::partition::effect::Effect;
+use crate::partition::feed::Lifecycle;
 use crate::partition::state::inbox::Addressee;
 use crate::partition::state::instances::Instance;
 use crate::partition::state::timers::{self, DueRow};
@@ -61,6 +62,7 @@ fn fire(state: &mut State, mut instance: Instance, row: &DueRow) -> Loaded<()> {
     instance.row.open_timers = instance.row.open_timers.saturating_sub(1);
     if row.start {
         instance.become_due();
+        state.tell(Lifecycle::Started, &instance, "")?;
     } else {
         let fired = TimerFired { fire_at: Some(row.due), timer_id: row.timer };
         let fired = event(state.at, EventKind::TimerFired(fired));

@@ -10,6 +10,7 @@ use crate::id::InstanceId;
 use crate::partition::apply::event;
 use crate::partition::command::{ChildEnded, MessageBody, Moment, Parent};
 use crate::partition::effect::Effect;
+use crate::partition::feed::Lifecycle;
 use crate::partition::state::State;
 use crate::partition::state::history::Addition;
 use crate::partition::state::inbox::Addressee;
@@ -39,6 +40,9 @@ pub(super) fn create(
         state.arm_timer(&mut instance, start, None);
     }
     state.store(&mut instance)?;
+    if !instance.row.start_timer {
+        state.tell(Lifecycle::Started, &instance, "")?;
+    }
     state.offer_turn(&instance);
     state.changed(&instance);
     Ok(())
@@ -118,6 +122,7 @@ pub(super) fn end(state: &mut State, instance: &mut Instance, end: End) -> Loade
     state.set_value(instance, Value::Output, output.clone())?;
     state.set_failure(instance, failure.clone())?;
     state.list_finished(&instance.id, state.at, instance.status().shown());
+    state.tell_end(instance, ending, (output.as_deref(), failure.as_ref()))?;
     tell_parent(state, instance, ending, output, failure)?;
     leave_open_work(state, instance, recursive);
     state.store(instance)?;
@@ -198,6 +203,7 @@ pub(super) enum Reach {
 /// Removes an ended instance; what it leaves behind goes with a sweep.
 pub(super) fn remove(state: &mut State, instance: &Instance, reach: Reach) -> Loaded<()> {
     state.unlist_finished(instance)?;
+    state.tell(Lifecycle::Purged, instance, "")?;
     state.forget(instance)?;
     let row = &instance.row;
     let mut sweep =

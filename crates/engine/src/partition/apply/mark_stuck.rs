@@ -7,6 +7,7 @@ use crate::event::{EventKind, FailureDetails, TaskFailed};
 use crate::partition::apply::{event, terminate};
 use crate::partition::command::{ActivityKey, MarkStuck};
 use crate::partition::effect::Reply;
+use crate::partition::feed::Lifecycle;
 use crate::partition::state::State;
 use crate::partition::state::inbox::Addressee;
 use crate::partition::state::instances::Instance;
@@ -55,6 +56,7 @@ fn hold(state: &mut State, mut instance: Instance, reason: &str) -> Loaded<Reply
     if !instance.become_stuck(reason.to_owned()) {
         return Ok(Reply::Unchanged);
     }
+    state.tell(Lifecycle::Stuck, &instance, reason)?;
     state.store(&mut instance)?;
     state.changed(&instance);
     Ok(Reply::Done)

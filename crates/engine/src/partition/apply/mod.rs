@@ -28,6 +28,7 @@ use crate::event::{EventKind, HistoryEvent};
 use crate::id::LogId;
 use crate::partition::command::{Command, RequestId};
 use crate::partition::effect::{Effect, Effects, Reply};
+use crate::partition::feed;
 use crate::partition::state::State;
 use crate::rows::{Changes, Loaded, WorkingSet};
 use crate::time::Timestamp;
@@ -56,6 +57,7 @@ fn dispatch(state: &mut State, command: &Command) -> Loaded<()> {
         Command::Purge(c) => client(state, c.request.as_ref(), |s| purge::apply(s, c)),
         Command::Restart(c) => client(state, c.request.as_ref(), |s| restart::apply(s, c)),
         Command::Rewind(c) => client(state, c.request.as_ref(), |s| rewind::apply(s, c)),
+        Command::ResendEvents(c) => client(state, c.request.as_ref(), |s| feed::apply::resend(s, c)),
         Command::CompleteOrchestrationTurn(c) => answer(state, |s| complete_orchestration_turn::apply(s, c)),
         Command::CompleteActivity(c) => answer(state, |s| complete_activity::apply(s, c)),
         Command::ReceiveMessages(c) => receive_messages::apply(state, c),
@@ -65,6 +67,8 @@ fn dispatch(state: &mut State, command: &Command) -> Loaded<()> {
         Command::Sweep(c) => sweep::apply(state, c),
         Command::MarkStuck(c) => answer(state, |s| mark_stuck::apply(s, c)),
         Command::ForceTerminate(c) => answer(state, |s| terminate::apply_force(s, c)),
+        Command::ConfigureFeed(c) => answer(state, |s| feed::apply::configure(s, c)),
+        Command::AcknowledgeFeed(c) => answer(state, |s| feed::apply::acknowledge(s, c)),
     }
 }
 

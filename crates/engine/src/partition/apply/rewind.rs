@@ -11,6 +11,7 @@ use crate::partition::apply::unfail::{History, Kept, unfail};
 use crate::partition::apply::{actions, event, lifecycle, receive_messages};
 use crate::partition::command::{MessageBody, Parent, Rewind, RewindChild, StartChild};
 use crate::partition::effect::{Refusal, Reply};
+use crate::partition::feed::Lifecycle;
 use crate::partition::state::State;
 use crate::partition::state::children::ChildRow;
 use crate::partition::state::history::Addition;
@@ -53,6 +54,7 @@ fn rewind(state: &mut State, mut instance: Instance, reason: Option<&str>) -> Lo
         await_child(state, &mut instance, (task, row), awaited.get(&place), reason)?;
     }
     state.push_inbox(&mut instance, Addressee::Nobody, &rewound)?;
+    state.tell(Lifecycle::Rewound, &instance, reason.unwrap_or(""))?;
     state.store(&mut instance)?;
     state.changed(&instance);
     state.offer_turn(&instance);

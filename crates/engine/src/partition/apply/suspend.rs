@@ -8,6 +8,7 @@ use crate::event::{EventKind, ExecutionResumed, ExecutionSuspended};
 use crate::partition::apply::event;
 use crate::partition::command::{Resume, Suspend};
 use crate::partition::effect::{Refusal, Reply};
+use crate::partition::feed::Lifecycle;
 use crate::partition::state::State;
 use crate::partition::state::history::Addition;
 use crate::partition::state::instances::Instance;
@@ -21,6 +22,8 @@ pub(super) fn apply(state: &mut State, command: &Suspend) -> Loaded<Reply> {
         return Ok(Reply::Unchanged);
     }
     let suspended = EventKind::ExecutionSuspended(ExecutionSuspended { input: command.reason.clone() });
+    let reason = command.reason.as_deref().unwrap_or("");
+    state.tell(Lifecycle::Suspended, &instance, reason)?;
     record(state, &mut instance, suspended)?;
     Ok(Reply::Done)
 }
@@ -33,6 +36,8 @@ pub(super) fn apply_resume(state: &mut State, command: &Resume) -> Loaded<Reply>
         return Ok(Reply::Unchanged);
     }
     let resumed = EventKind::ExecutionResumed(ExecutionResumed { input: command.reason.clone() });
+    let reason = command.reason.as_deref().unwrap_or("");
+    state.tell(Lifecycle::Resumed, &instance, reason)?;
     record(state, &mut instance, resumed)?;
     state.offer_turn(&instance);
     Ok(Reply::Done)

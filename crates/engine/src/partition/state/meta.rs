@@ -5,6 +5,7 @@
 
 use crate::id::{LogId, PartitionId};
 use crate::partition::command::Moment;
+use crate::partition::feed::rows::FeedHead;
 use crate::partition::state::status::StatusName;
 use crate::rows::Row;
 use crate::time::Timestamp;
@@ -45,6 +46,9 @@ pub(crate) struct MetaRow {
     /// Parked messages, ever.
     #[prost(uint64, tag = "13")]
     pub(crate) orphans: u64,
+    /// How far the feed is; absent where none was ever kept.
+    #[prost(message, optional, tag = "20")]
+    pub(crate) feed: Option<FeedHead>,
 }
 
 impl Row for MetaRow {}

@@ -43,6 +43,8 @@ pub(crate) struct State<'a> {
     effects: Effects,
     sends: BTreeMap<PartitionId, u64>,
     ordinal: u32,
+    /// The feed has a new event of this entry.
+    pub(crate) has_told: bool,
 }
 
 impl<'a> State<'a> {
@@ -50,7 +52,16 @@ impl<'a> State<'a> {
         let tx = Transaction::new(rows);
         let meta: MetaRow = tx.get(&keys::meta())?.unwrap_or_default();
         let at = at.max(meta.last_at());
-        Ok(Self { tx, meta, id, at, effects: Effects::none(), sends: BTreeMap::new(), ordinal: 0 })
+        Ok(Self {
+            tx,
+            meta,
+            id,
+            at,
+            effects: Effects::none(),
+            sends: BTreeMap::new(),
+            ordinal: 0,
+            has_told: false,
+        })
     }
 
     pub(crate) fn effect(&mut self, effect: Effect) {

@@ -12,6 +12,7 @@ use engine::partition::command::Command;
 use engine::partition::effect::Reply;
 use engine::time::Timestamp;
 
+use super::feed::{Letter, Resend, SubscriptionStatus};
 use super::model::{History, Hub, Instance, NodeStatus, Status};
 use super::problem::Problem;
 
@@ -71,6 +72,25 @@ pub trait Backend: Send + Sync + 'static {
     /// A page of instances after a place that an earlier page named.
     fn instances(&self, hub: String, filter: Filter, after: Option<String>, limit: usize)
     -> Answer<'_, Page>;
+    /// A page of a hub's lifecycle events beyond a place, and the place behind it.
+    fn events(
+        &self,
+        hub: String,
+        after: Option<String>,
+        limit: usize,
+    ) -> Answer<'_, (Vec<serde_json::Value>, String)>;
+    /// Who is told about a hub's lifecycle events.
+    fn subscriptions(&self, hub: String) -> Answer<'_, Vec<SubscriptionStatus>>;
+    /// A page of events that could not be delivered, and where the next begins.
+    fn letters(
+        &self,
+        hub: String,
+        subscription: String,
+        after: Option<String>,
+        limit: usize,
+    ) -> Answer<'_, (Vec<Letter>, Option<String>)>;
+    /// Sends events again; whether there was any to send.
+    fn resend(&self, hub: String, resend: Resend) -> Answer<'_, bool>;
     /// A page of an instance's history after a place that an earlier page named in its `next`.
     fn history(
         &self,

@@ -10,6 +10,8 @@
 mod backend;
 mod cursor;
 mod extract;
+#[expect(unused_qualifications, reason = "in what utoipa's macros write")]
+mod feed;
 mod functions;
 mod guard;
 mod model;
@@ -35,6 +37,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::MethodRouter;
 
 pub use backend::{Answer, Backend, Filter, Page};
+pub use feed::{EventList, Letter, LetterList, Resend, Resent, SubscriptionList, SubscriptionStatus};
 pub use model::*;
 pub use node::{Addresses, NodeApi};
 pub use openapi::document;

@@ -17,6 +17,7 @@ use prost::Message as _;
 use tokio::sync::watch;
 
 use super::backend::{Answer, Backend, Filter, Page};
+use super::feed::{self, Letter, Resend, SubscriptionStatus};
 use super::model::{self, NodeStatus, SCHEMA, Status, Warning};
 use super::problem::Problem;
 use super::shapes;
@@ -277,8 +278,9 @@ fn work_of(kind: Kind, name: &str, version: &str) -> String {
     if version.is_empty() { format!("{what} {name:?}") } else { format!("{what} {name:?} {version:?}") }
 }
 
+/// A partition's silence as a problem.
 #[expect(clippy::needless_pass_by_value, reason = "fits `map_err` as it is")]
-fn unavailable(error: Unavailable) -> Problem {
+pub(super) fn unavailable(error: Unavailable) -> Problem {
     let code = match &error {
         Unavailable::NotLeading => &codes::UNAVAILABLE,
         Unavailable::Overloaded => &codes::OVERLOADED,
@@ -392,6 +394,33 @@ impl Backend for NodeApi {
             let hub = self.hub(&hub).await?;
             self.list(&hub, filter, after, limit).await
         })
+    }
+
+    fn events(
+        &self,
+        hub: String,
+        after: Option<String>,
+        limit: usize,
+    ) -> Answer<'_, (Vec<serde_json::Value>, String)> {
+        Box::pin(async move { feed::page(&*self.hub(&hub).await?, after, limit).await })
+    }
+
+    fn subscriptions(&self, hub: String) -> Answer<'_, Vec<SubscriptionStatus>> {
+        Box::pin(async move { feed::standing(&*self.hub(&hub).await?).await })
+    }
+
+    fn letters(
+        &self,
+        hub: String,
+        subscription: String,
+        after: Option<String>,
+        limit: usize,
+    ) -> Answer<'_, (Vec<Letter>, Option<String>)> {
+        Box::pin(async move { feed::letters(&*self.hub(&hub).await?, &subscription, after, limit).await })
+    }
+
+    fn resend(&self, hub: String, resend: Resend) -> Answer<'_, bool> {
+        Box::pin(async move { feed::resend(&*self.hub(&hub).await?, resend).await })
     }
 
     fn history(

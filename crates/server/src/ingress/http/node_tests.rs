@@ -3,7 +3,6 @@
 //! Not here: what each endpoint refuses (`tests`). No worker is connected, so instances stay
 //! pending and say why.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use platform::fault::{SimDisk, SimEntropy};
@@ -14,6 +13,7 @@ use tokio::net::TcpStream;
 use crate::config::{Config, Loader, Profile};
 use crate::node::Platform;
 use crate::serve::Server;
+use crate::testing::Client;
 
 fn config() -> Config {
     let loader = Loader::new(Profile::Serve)
@@ -27,30 +27,6 @@ fn config() -> Config {
 
 fn platform(disk: &SimDisk) -> Platform {
     Platform { disk: Arc::new(disk.clone()), entropy: Arc::new(SimEntropy::new(7)), ..Platform::real() }
-}
-
-struct Client(SocketAddr);
-
-impl Client {
-    async fn call(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
-        let body = body.map(|body| body.to_string()).unwrap_or_default();
-        let kind = if body.is_empty() { "" } else { "content-type: application/json\r\n" };
-        let length = body.len();
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{kind}content-length: {length}\r\n\r\n{body}"
-        );
-        let mut stream = TcpStream::connect(self.0).await.expect("the server listens");
-        stream.write_all(request.as_bytes()).await.expect("the server reads");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.expect("the answer is text");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        (status, serde_json::from_str(body).unwrap_or(Value::Null))
-    }
-
-    async fn get(&self, path: &str) -> (u16, Value) {
-        self.call("GET", path, None).await
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

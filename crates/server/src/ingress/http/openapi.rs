@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
+use super::feed::routes as feed;
 use super::problem::ProblemBody;
 use super::routes::{actions, hubs, instances, node};
 
@@ -24,6 +25,7 @@ use super::routes::{actions, hubs, instances, node};
         node::healthz, node::readyz, node::metrics, node::openapi, node::docs, node::explain, node::status,
         hubs::list, hubs::create, hubs::show, hubs::delete, hubs::undelete,
         instances::list, instances::start, instances::show, instances::history, instances::wait,
+        feed::list, feed::subscriptions, feed::dead, feed::resend,
         actions::purge, actions::raise, actions::suspend, actions::resume, actions::terminate,
         actions::restart, actions::rewind,
     ),

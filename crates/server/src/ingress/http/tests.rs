@@ -196,6 +196,28 @@ impl Backend for Fake {
         answer(Page { instances, next })
     }
 
+    fn events(&self, _hub: String, after: Option<String>, _limit: usize) -> Answer<'_, (Vec<Value>, String)> {
+        answer((Vec::new(), after.unwrap_or_default()))
+    }
+
+    fn subscriptions(&self, _hub: String) -> Answer<'_, Vec<SubscriptionStatus>> {
+        answer(Vec::new())
+    }
+
+    fn letters(
+        &self,
+        _hub: String,
+        _subscription: String,
+        _after: Option<String>,
+        _limit: usize,
+    ) -> Answer<'_, (Vec<Letter>, Option<String>)> {
+        answer((Vec::new(), None))
+    }
+
+    fn resend(&self, _hub: String, _resend: Resend) -> Answer<'_, bool> {
+        answer(true)
+    }
+
     fn history(
         &self,
         _hub: String,

@@ -148,4 +148,19 @@ super::codes! { REQUEST_CODES
         "Nothing was changed; the instance stays failed."
         "Restart it (`outlast instance restart ID`): it begins again with its input, and every step runs again."
     }
+    Error EVENTS_OFF "OL-2050" "the task hub keeps no lifecycle events" {
+        "Lifecycle events were asked for, and the settings name no subscription to this task hub's events and do not ask to keep them."
+        "Nothing was changed."
+        "Name the hub in `events.hubs`, or add a subscription (`[events.NAME]`), and start the node again. Events are kept from then on."
+    }
+    Error EVENTS_GONE "OL-2051" "events after this place are gone" {
+        "A feed was to be continued at a place behind which events have gone meanwhile, because more than `events.keep` came after them."
+        "Nothing was changed. The events between this place and the oldest one kept cannot be read any more."
+        "Begin again without `after`, and look at the instances themselves for what was missed. Read more often, or keep more."
+    }
+    Error SUBSCRIPTION_NOT_FOUND "OL-2052" "there is no such subscription" {
+        "The settings have no subscription of this name to this task hub's lifecycle events."
+        "Nothing was changed."
+        "Look at `outlast events subscriptions` for those there are."
+    }
 }

@@ -58,4 +58,14 @@ super::codes! { WORK_CODES
         "The worker was refused and tries again; those that are connected are not affected."
         "Look for a worker that opens streams without end (`outlast_workers_connected`)."
     }
+    Warning EVENTS_WAIT "OL-3020" "lifecycle events are not configured yet" {
+        "A partition did not answer when its feed of lifecycle events was to be set up as the settings say."
+        "Nothing was changed; it is tried again every second. Events of this partition are not kept until then, unless they were before."
+        "Look at why the partition does not answer (`outlast status`)."
+    }
+    Warning EVENT_REFUSED "OL-3021" "a receiver refuses lifecycle events" {
+        "A receiver answered 400, 410, 413 or 422 to an event: it will not take it, however often it is sent."
+        "The event is kept as a letter, and the next one is sent."
+        "Look at the receiver, then send it again: `outlast events dead`, `outlast events resend`."
+    }
 }

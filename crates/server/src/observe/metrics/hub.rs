@@ -57,6 +57,12 @@ pub struct HubMetrics {
     pub stale_answers: Counter,
     /// Open worker streams.
     pub workers: Gauge,
+    /// Lifecycle events that a receiver has taken.
+    pub events_delivered: Counter,
+    /// Lifecycle events that a receiver refused.
+    pub events_refused: Counter,
+    /// Posts of lifecycle events that failed and are repeated.
+    pub posts_failed: Counter,
 }
 
 /// One family each, labelled with the hub.
@@ -79,6 +85,8 @@ pub(super) struct HubFamilies {
     pub(super) redelivered: Counters,
     pub(super) stale: Counters,
     pub(super) workers: Gauges,
+    pub(super) deliveries: Counters,
+    pub(super) posts_failed: Counters,
 }
 
 impl HubFamilies {
@@ -102,6 +110,8 @@ impl HubFamilies {
             redelivered: Counters::default(),
             stale: Counters::default(),
             workers: Gauges::default(),
+            deliveries: Counters::default(),
+            posts_failed: Counters::default(),
         };
         register.hubs(&families);
         families
@@ -137,6 +147,9 @@ impl HubFamilies {
             redelivered: self.redelivered.get_or_create_owned(&plain),
             stale_answers: self.stale.get_or_create_owned(&plain),
             workers: self.workers.get_or_create_owned(&plain),
+            events_delivered: self.deliveries.get_or_create_owned(&and("result", "taken")),
+            events_refused: self.deliveries.get_or_create_owned(&and("result", "refused")),
+            posts_failed: self.posts_failed.get_or_create_owned(&plain),
         }
     }
 }

@@ -112,6 +112,8 @@ impl Register {
         );
         self.add("instances_purged", "hub", "Instances removed", hubs.purged.clone());
         self.add("events_raised", "hub", "External events accepted", hubs.events.clone());
+        self.add("lifecycle_events", "hub, result", "Events told to receivers", hubs.deliveries.clone());
+        self.add("lifecycle_posts_failed", "hub", "Posts that are repeated", hubs.posts_failed.clone());
         self.add(
             "orchestration_turns",
             "hub",

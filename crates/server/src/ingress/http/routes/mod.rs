@@ -11,6 +11,7 @@ pub(super) mod node;
 use axum::routing::{MethodRouter, get, post};
 
 use super::App;
+use super::feed::routes as feed;
 
 /// Every path with its methods.
 pub(super) fn table() -> Vec<(&'static str, MethodRouter<App>)> {
@@ -25,6 +26,10 @@ pub(super) fn table() -> Vec<(&'static str, MethodRouter<App>)> {
         ("/api/v1/hubs", get(hubs::list).post(hubs::create)),
         // `POST /hubs/{hub}:undelete`: the router knows whole segments only, so the verb is parsed.
         ("/api/v1/hubs/{hub}", get(hubs::show).delete(hubs::delete).post(hubs::verb)),
+        ("/api/v1/hubs/{hub}/events", get(feed::list)),
+        ("/api/v1/hubs/{hub}/events/subscriptions", get(feed::subscriptions)),
+        ("/api/v1/hubs/{hub}/events/dead", get(feed::dead)),
+        ("/api/v1/hubs/{hub}/events/resend", post(feed::resend)),
         ("/api/v1/hubs/{hub}/instances", get(instances::list).post(instances::start)),
         ("/api/v1/hubs/{hub}/instances/{id}", get(instances::show).delete(actions::purge)),
         ("/api/v1/hubs/{hub}/instances/{id}/history", get(instances::history)),
