@@ -41,6 +41,7 @@ pub const ALL: &[&str] = &[
     "child in another partition",
     "activity failed",
     "timer fired",
+    "lifecycle event posted again",
     "segment recycled",
     "flipped bit noticed",
     "last append rotted before anything vouched for it",

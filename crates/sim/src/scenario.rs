@@ -172,7 +172,15 @@ fn replicas_agree(world: &mut World) -> Result<(), Violation> {
     let until = world.now + PEACE;
     let agreed = world.run(until, agreed)?;
     require(agreed, "ReplicasAgree", || "some replica does not catch up".to_owned())?;
-    world.look_at_all()
+    world.look_at_all()?;
+    everything_is_told(world)
+}
+
+fn everything_is_told(world: &mut World) -> Result<(), Violation> {
+    let until = world.now + PEACE;
+    let rested = world.run(until, World::couriers_rest)?;
+    require(rested, "EverythingIsTold", || "some courier has no end".to_owned())?;
+    world.look_at_deliveries()
 }
 
 /// Every partition is led, every node is up and has committed the same.

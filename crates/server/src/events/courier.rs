@@ -12,8 +12,6 @@ use std::time::Duration;
 use engine::partition::feed::command::{AcknowledgeFeed, Undelivered};
 use engine::partition::feed::{DeadLetter, Lifecycle, LifecycleEvent};
 
-/// Events acknowledged together while more are on their way.
-const ACKNOWLEDGED_TOGETHER: u64 = 64;
 /// Pause after the first failure; it doubles with each further one.
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
 /// The longest pause.
@@ -30,6 +28,8 @@ pub struct Terms {
     pub batch: usize,
     /// How long to try before an event becomes a letter.
     pub retry_for: Duration,
+    /// Events acknowledged together while more are on their way.
+    pub acknowledged_together: u64,
 }
 
 /// What to do next.
@@ -85,6 +85,8 @@ pub struct Courier {
     /// Not before then.
     pause_until: Duration,
     look: Look,
+    /// The feed has grown since the last read was begun: what that finds may be old.
+    has_grown: bool,
 }
 
 /// What may be there that was not read yet.
@@ -109,6 +111,7 @@ impl Courier {
             delivered: Vec::new(),
             pause_until: Duration::ZERO,
             look: Look::ForEvents,
+            has_grown: false,
         }
     }
 
@@ -117,7 +120,7 @@ impl Courier {
         if now < self.pause_until {
             return Step::Pause(self.pause_until - now);
         }
-        if self.owes(ACKNOWLEDGED_TOGETHER) {
+        if self.owes(self.terms.acknowledged_together) {
             return self.acknowledgement();
         }
         if self.batch.is_none() {
@@ -127,7 +130,10 @@ impl Courier {
             return Step::Post(batch.events.clone());
         }
         match self.look {
-            Look::ForEvents => Step::Read { after: self.settled },
+            Look::ForEvents => {
+                self.has_grown = false;
+                Step::Read { after: self.settled }
+            }
             Look::ForLetters => Step::ReadLetters,
             Look::Nowhere if self.owes(1) => self.acknowledgement(),
             Look::Nowhere => Step::Rest,
@@ -166,14 +172,21 @@ impl Courier {
 
     /// Committed events beyond those known; none: there are no more for now.
     pub fn on_read(&mut self, events: Vec<LifecycleEvent>) {
-        self.look = if events.is_empty() { Look::ForLetters } else { Look::ForEvents };
+        self.look = match events.is_empty() && !self.has_grown {
+            true => Look::ForLetters,
+            false => Look::ForEvents,
+        };
         self.read.extend(events);
     }
 
     /// Letters, of which those that are wanted again are posted.
     pub fn on_letters(&mut self, letters: Vec<DeadLetter>, now: Duration) {
         let again = letters.into_iter().find(|letter| letter.again);
-        self.look = if again.is_some() { Look::ForLetters } else { Look::Nowhere };
+        self.look = match &again {
+            Some(_) => Look::ForLetters,
+            None if self.has_grown => Look::ForEvents,
+            None => Look::Nowhere,
+        };
         let batch = |letter: DeadLetter| Batch {
             events: vec![letter.event],
             is_letter: true,
@@ -186,6 +199,7 @@ impl Courier {
     /// The feed has grown, or somebody wants letters again.
     pub fn on_grown(&mut self) {
         self.look = Look::ForEvents;
+        self.has_grown = true;
     }
 
     /// What a post came to.
@@ -259,7 +273,8 @@ mod tests {
     fn courier(batch: usize) -> Courier {
         let wanted = vec![Lifecycle::Started, Lifecycle::Completed];
         let subscription = "mail".to_owned();
-        Courier::new(Terms { subscription, wanted, batch, retry_for: Duration::from_secs(100) }, 4)
+        let retry_for = Duration::from_secs(100);
+        Courier::new(Terms { subscription, wanted, batch, retry_for, acknowledged_together: 64 }, 4)
     }
 
     fn posted(step: Step) -> Vec<u64> {
@@ -322,6 +337,20 @@ mod tests {
             }
         }
         panic!("it was never given up");
+    }
+
+    #[test]
+    fn growth_while_a_read_is_under_way_is_not_forgotten() {
+        let mut courier = courier(1);
+        assert_eq!(courier.next(at(0)), Step::Read { after: 4 });
+        courier.on_grown();
+        courier.on_read(Vec::new());
+        assert_eq!(courier.next(at(0)), Step::Read { after: 4 });
+        courier.on_read(Vec::new());
+        assert_eq!(courier.next(at(0)), Step::ReadLetters);
+        courier.on_grown();
+        courier.on_letters(Vec::new(), at(0));
+        assert_eq!(courier.next(at(0)), Step::Read { after: 4 });
     }
 
     #[test]

@@ -24,6 +24,8 @@ use crate::partition::messages::Unavailable;
 
 /// Events read at once.
 const PAGE: usize = 64;
+/// Each acknowledgement is an entry of the log.
+const ACKNOWLEDGED_TOGETHER: u64 = 64;
 /// After this long a partition that did not answer is asked again.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -143,6 +145,7 @@ impl Run {
             wanted: self.subscription.wanted.clone(),
             batch: self.subscription.batch,
             retry_for,
+            acknowledged_together: ACKNOWLEDGED_TOGETHER,
         };
         let mut courier = Courier::new(terms, upto);
         let Some(mut growth) = self.hub.feed_growth(self.partition) else { return };

@@ -16,6 +16,7 @@
 //! | NothingAcknowledgedLost  | `outcomes`     |
 //! | EverythingEnds           | `outcomes`     |
 //! | ReadsNeverGoBack         | `outcomes`     |
+//! | EverythingIsTold         | `deliveries`   |
 //! | AnswersAreCommitted      | `cluster::asking`, where answers pass |
 //! | RowsAreSound             | `engine::partition::invariants`, over all rows |
 //! | DamageIsNeverSilent      | `scenario`     |
@@ -23,6 +24,7 @@
 //! Not here: the runs. A checker is told what happened, reports, and changes nothing.
 
 pub mod committed;
+pub mod deliveries;
 pub mod digests;
 pub mod elections;
 pub mod histories;
@@ -36,6 +38,8 @@ pub struct Checkers {
     pub elections: elections::Elections,
     /// Committed positions.
     pub committed: committed::Committed,
+    /// Lifecycle events at the receiver.
+    pub deliveries: deliveries::Deliveries,
     /// State at each position.
     pub digests: digests::Digests,
     /// Results of tasks.

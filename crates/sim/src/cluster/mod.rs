@@ -10,6 +10,7 @@
 
 mod asking;
 mod breaking;
+mod couriers;
 mod disks;
 mod feeding;
 pub mod network;
@@ -152,6 +153,7 @@ impl World {
             Happening::Question { to, partition, question, committed, asker } => {
                 self.question(to, partition, (*question, committed), asker)
             }
+            Happening::Courier(life, partition) => self.courier(life, partition),
             Happening::HandOut(hand_out) => self.hand_out(&hand_out),
             Happening::Overdue(hand_out) => self.overdue(hand_out),
             Happening::Client(client) => self.client(client),

@@ -36,12 +36,12 @@ impl World {
                 self.marks.reach("leader deposed with a dirty working set");
                 if let Some(resident) = self.resident(life, partition) {
                     resident.out.clear();
+                    resident.courier = None;
                 }
             }
-            Perform::InstanceChanged(..)
-            | Perform::FeedGrew
-            | Perform::TimersFired { .. }
-            | Perform::Leading(_) => {}
+            Perform::Leading(_) => self.begin_courier(life, partition),
+            Perform::FeedGrew => self.feed_grew(life, partition),
+            Perform::InstanceChanged(..) | Perform::TimersFired { .. } => {}
         }
     }
 

@@ -20,6 +20,7 @@ use server::partition::messages::{LogOutput, Outputs, Ticket, Tuning};
 use storage::log::{NodeLog, Options};
 use storage::{GroupKey, Record, Tables};
 
+use super::couriers::Played;
 use super::queue::{Asker, Life};
 
 /// The hub of the simulation.
@@ -86,6 +87,8 @@ pub struct Resident {
     pub led: Option<u64>,
     /// The term in which it was last seen to doubt what it had acknowledged.
     pub doubt: Option<u64>,
+    /// Delivers lifecycle events while it leads.
+    pub courier: Option<Played>,
 }
 
 impl Resident {
@@ -103,6 +106,7 @@ impl Resident {
             next_ticket: 0,
             led: None,
             doubt: None,
+            courier: None,
         }
     }
 

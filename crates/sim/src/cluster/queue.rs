@@ -33,6 +33,8 @@ pub enum Asker {
     Client(u64),
     /// A worker, by the number of its work item.
     Worker(u64),
+    /// The courier of the partition itself.
+    Courier,
     /// Another partition; it hears through its messages.
     Peer,
 }
@@ -104,6 +106,8 @@ pub enum Happening {
         /// Who asks.
         asker: Asker,
     },
+    /// The courier of a leader does its next thing.
+    Courier(Life, PartitionId),
     /// A worker takes a work item.
     HandOut(HandOut),
     /// Nothing was heard of a work item for a while.
@@ -129,6 +133,7 @@ impl Happening {
         match self {
             Self::Tick(life)
             | Self::Settle(life, _)
+            | Self::Courier(life, _)
             | Self::Feed(life, ..)
             | Self::LogWrite(life)
             | Self::LogDone(life, _)
