@@ -122,7 +122,7 @@ fn an_unknown_setting_or_command_is_refused_before_anything_starts() {
 fn work_that_no_worker_takes_is_told_wherever_one_looks() {
     let scratch = Scratch::new();
     let server = Server::start(&scratch.join("data"));
-    server.ask(&["instance", "start", "nobody-runs-this", "--id", "lonely", "--version", "7"]);
+    server.ask(&["instance", "start", "nobody-runs-this", "--id", "lonely", "--orchestration-version", "7"]);
     let told = server.outlast(&["instance", "show", "lonely"]).succeeded();
     contains(&told, &["nobody-runs-this", "\"7\"", "none is connected"]);
     let told = server.outlast(&["status"]).succeeded();

@@ -57,7 +57,8 @@ impl Gathered {
     fn check(&self, bytes_max: usize) -> Result<(), Status> {
         let Some(mut prefix) = self.bytes().get(..PREFIX_BYTES) else { return Ok(()) };
         if prefix.get_u8() != 0 {
-            return Err(Status::internal("the message is compressed, and no compression was agreed on"));
+            // What the protocol says for this; INTERNAL would be tried again.
+            return Err(Status::unimplemented("the message is compressed, and no compression was agreed on"));
         }
         let announced = usize::try_from(prefix.get_u32()).unwrap_or(usize::MAX);
         if announced > bytes_max {
@@ -179,7 +180,7 @@ mod tests {
             (&[b"".as_slice()] as &[&[u8]], tonic::Code::Internal),
             (&[b"\0\0\0\0\x03ab"], tonic::Code::Internal),
             (&[b"\0\0\0\0\x01ab"], tonic::Code::Internal),
-            (&[b"\x01\0\0\0\x01a"], tonic::Code::Internal),
+            (&[b"\x01\0\0\0\x01a"], tonic::Code::Unimplemented),
             (&[b"\0\0\0\0\x41"], tonic::Code::OutOfRange),
         ] {
             assert_eq!(gathered(pieces), Err(code), "{pieces:?}");
