@@ -106,8 +106,6 @@ impl Error {
             Code::FailedPrecondition | Code::ResourceExhausted => Self::Refused(message),
             Code::Unavailable => Self::Unavailable(message),
             Code::DeadlineExceeded => Self::TimedOut(deadline),
-            // tonic reports its own deadline as a cancellation.
-            Code::Cancelled if message.to_ascii_lowercase().contains("timeout") => Self::TimedOut(deadline),
             code => Self::Other { code: code_name(code), message },
         }
     }
@@ -144,7 +142,7 @@ mod tests {
         let of = |status: Status| Error::from_status(&status, Duration::from_secs(1)).is_outcome_unknown();
         assert!(of(Status::unavailable("gone")));
         assert!(of(Status::deadline_exceeded("late")));
-        assert!(of(Status::cancelled("Timeout expired")));
+        assert!(of(Status::cancelled("the connection was lost")));
         assert!(!of(Status::already_exists("there")));
         assert!(!of(Status::not_found("nowhere")));
     }

@@ -1,27 +1,28 @@
 //! A connection to a server, and what goes with each request on it.
 //!
-//! Made on first use and made again when lost. Not here: what is asked.
+//! Not here: what is asked, and the connection itself (`transport`).
 
 use std::time::Duration;
 
 use outlast_proto::durable_task as pb;
 use pb::task_hub_sidecar_service_client::TaskHubSidecarServiceClient;
 use tonic::metadata::AsciiMetadataValue;
-use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
+use super::transport::{Deadline, Transport};
 use crate::error::Error;
 
 /// How long a call may take unless told otherwise.
 const DEADLINE_DEFAULT: Duration = Duration::from_secs(30);
 /// Far above what a server sends in one message; the limit is there against a peer gone mad.
-const MESSAGE_BYTES_MAX: usize = 256 << 20;
+pub(crate) const MESSAGE_BYTES_MAX: usize = 256 << 20;
 
-pub(crate) type Stub = TaskHubSidecarServiceClient<Channel>;
+pub(crate) type Stub = TaskHubSidecarServiceClient<Transport>;
 
 /// A connection and what goes with each request on it.
 #[derive(Debug, Clone)]
 pub(crate) struct Link {
+    transport: Transport,
     stub: Stub,
     pub(super) hub: Option<AsciiMetadataValue>,
     worker: Option<AsciiMetadataValue>,
@@ -30,17 +31,9 @@ pub(crate) struct Link {
 
 impl Link {
     pub(crate) fn new(address: &str, hub: Option<&str>, worker: Option<&str>) -> Result<Self, Error> {
-        let address_error = || Error::Address(address.to_owned());
         let uri = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
-        let endpoint = Endpoint::from_shared(uri)
-            .map_err(|_| address_error())?
-            .connect_timeout(Duration::from_secs(5))
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(Duration::from_secs(20))
-            .keep_alive_timeout(Duration::from_secs(20))
-            .initial_stream_window_size(4 << 20)
-            .initial_connection_window_size(16 << 20);
-        let stub = TaskHubSidecarServiceClient::new(endpoint.connect_lazy())
+        let transport = Transport::new(&uri).ok_or_else(|| Error::Address(address.to_owned()))?;
+        let stub = TaskHubSidecarServiceClient::new(transport.clone())
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let header = |text: Option<&str>| {
@@ -48,11 +41,15 @@ impl Link {
                 .transpose()
                 .map_err(|_| Error::Invalid("hub name".to_owned()))
         };
-        Ok(Self { stub, hub: header(hub)?, worker: header(worker)?, deadline: DEADLINE_DEFAULT })
+        Ok(Self { transport, stub, hub: header(hub)?, worker: header(worker)?, deadline: DEADLINE_DEFAULT })
     }
 
     pub(crate) fn stub(&self) -> Stub {
         self.stub.clone()
+    }
+
+    pub(crate) fn transport(&self) -> Transport {
+        self.transport.clone()
     }
 
     /// A request that says for which hub it is.
@@ -73,6 +70,7 @@ impl Link {
     pub(crate) fn request_within<T>(&self, message: T, deadline: Duration) -> Request<T> {
         let mut request = self.request(message);
         request.set_timeout(deadline);
+        request.extensions_mut().insert(Deadline(deadline));
         request
     }
 

@@ -3,7 +3,7 @@
 //! - [`start`]: what a start can say besides name and input; [`handle`]: the end that is waited for;
 //! - [`instance`]: what the server tells about an instance; [`query`]: about which ones;
 //! - [`history`]: what has happened to it, step by step; [`entities`]: what they keep;
-//! - `actions`: what can be done to it; `link`: the connection.
+//! - `actions`: what can be done to it; `link`: the connection, by `transport`.
 //!
 //! No call is repeated here: only the caller knows whether twice is harmless, and
 //! [`Error::is_outcome_unknown`] tells when the question arises.
@@ -16,6 +16,7 @@ pub(crate) mod instance;
 mod link;
 pub(crate) mod query;
 pub(crate) mod start;
+mod transport;
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -29,7 +30,7 @@ use crate::event::EventWith;
 use handle::Handle;
 use history::Step;
 use instance::Instance;
-pub(crate) use link::Link;
+pub(crate) use link::{Link, MESSAGE_BYTES_MAX};
 use start::Start;
 
 /// A client of one task hub.
