@@ -8,9 +8,9 @@ use prost::Message;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
-    let files = protox::compile(["orchestrator_service.proto"], ["proto"])?;
+    let files = protox::compile(["orchestrator_service.proto", "outlast/v1/worker.proto"], ["proto"])?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
-    std::fs::write(out.join("durable_task.bin"), files.encode_to_vec())?;
+    std::fs::write(out.join("services.bin"), files.encode_to_vec())?;
     tonic_prost_build::configure().compile_fds(files)?;
     Ok(())
 }

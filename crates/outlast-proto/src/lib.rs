@@ -1,6 +1,7 @@
 //! The wire contract of Outlast: what SDKs and servers say to each other, generated from `proto/`.
 //!
-//! [`durable_task`] is the Durable Task SDKs' own protocol, whose numbers are not ours to change.
+//! [`durable_task`] is the Durable Task SDKs' own protocol, whose numbers are not ours to change;
+//! [`worker`] carries the same messages in lists.
 //! Not here: any meaning. What a message does is decided in the server; a field we do not know is
 //! ignored by the decoder.
 
@@ -13,9 +14,19 @@ pub mod durable_task {
     #![allow(clippy::all, clippy::pedantic)]
     tonic::include_proto!("_");
 
-    /// The encoded `FileDescriptorSet` of this service and all it imports, for gRPC reflection.
-    pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/durable_task.bin"));
+    /// Packages of ours, inside because they refer to the messages here.
+    pub mod outlast {
+        pub mod v1 {
+            tonic::include_proto!("outlast.v1");
+        }
+    }
+
+    /// The encoded `FileDescriptorSet` of all services and all they import, for gRPC reflection.
+    pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/services.bin"));
 }
+
+/// `outlast.v1.WorkerStream`, its client, its server and its messages.
+pub use durable_task::outlast::v1 as worker;
 
 #[cfg(test)]
 mod tests {

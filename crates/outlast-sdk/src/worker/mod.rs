@@ -1,11 +1,12 @@
 //! Runs orchestrations and activities for a server.
 //!
 //! - here: for whom a worker works, and how much at a time; `code`: what it runs;
-//! - `session`: the life of its connection;
+//! - `session`: the life of its connection; `batched`: the stream of lists;
 //! - `perform`: what becomes of one work item;
 //! - `backoff`: how long to wait before the next attempt.
 
 mod backoff;
+mod batched;
 mod code;
 mod perform;
 mod session;
@@ -57,6 +58,16 @@ pub(crate) struct Limits {
     pub(crate) activities_max: u32,
     pub(crate) silence_max: Duration,
     pub(crate) takes_everything: bool,
+    pub(crate) protocol: Protocol,
+}
+
+/// Which streams a worker may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// Ours where the server has it, else the published one.
+    Best,
+    /// The published one only.
+    Published,
 }
 
 impl fmt::Debug for Worker {
@@ -85,6 +96,7 @@ impl Worker {
             activities_max: ACTIVITIES_MAX_DEFAULT,
             silence_max: SILENCE_MAX_DEFAULT,
             takes_everything: false,
+            protocol: Protocol::Best,
         };
         Self { address: address.into(), hub: None, registry: Registry::default(), limits }
     }
@@ -141,6 +153,16 @@ impl Worker {
     #[must_use]
     pub fn take_everything(mut self) -> Self {
         self.limits.takes_everything = true;
+        self
+    }
+
+    /// Speaks the published protocol only, as SDKs of other languages do.
+    ///
+    /// Otherwise the worker uses Outlast's own stream where the server has it: the same work and answers,
+    /// many in one message.
+    #[must_use]
+    pub fn published_protocol(mut self) -> Self {
+        self.limits.protocol = Protocol::Published;
         self
     }
 

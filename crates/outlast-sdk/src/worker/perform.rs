@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tonic::{Code, Status};
 
 use super::backoff::Backoff;
+use super::batched::{Answered, Outbox};
 use super::session::Shared;
 use crate::activity::{ActivityContext, Guarded};
 use crate::client::history;
@@ -36,35 +37,54 @@ const ANSWER_DELAY_MAX: Duration = Duration::from_secs(5);
 /// How long reading one streamed history may take.
 const HISTORY_DEADLINE: Duration = Duration::from_secs(60);
 
+/// How answers reach the server.
+#[derive(Clone)]
+pub(super) enum Way {
+    /// A call each. Turns in hand when their stream is lost come again; the receiver learns of it.
+    Calls(watch::Receiver<()>),
+    /// Lists, on the stream that the items came on.
+    Stream(Outbox),
+}
+
 /// Runs a turn on the spot and has its answer sent.
 pub(super) fn turn(
     shared: &Arc<Shared>,
     request: pb::OrchestratorRequest,
     token: String,
-    (in_hand, stream_gone): (InHand, watch::Receiver<()>),
+    (in_hand, way): (InHand, &Way),
 ) {
-    let shared = Arc::clone(shared);
-    if request.requires_history_streaming {
-        tokio::spawn(async move {
-            match fetch_history(&shared, request).await {
-                Ok(request) => {
-                    let answer = shared.registry.turn(request, token);
-                    answer_turn(&shared, answer, stream_gone).await;
-                }
-                Err(status) => {
-                    tracing::warn!(%status, "history of a turn cannot be read, giving the turn back");
-                    abandon(&shared, Kind::Turn, token).await;
-                }
-            }
-            drop(in_hand);
-        });
-        return;
+    if !request.requires_history_streaming {
+        let answer = shared.registry.turn(request, token);
+        return answer_turn(shared, answer, (in_hand, way));
     }
-    let answer = shared.registry.turn(request, token);
+    let (shared, way) = (Arc::clone(shared), way.clone());
     tokio::spawn(async move {
-        answer_turn(&shared, answer, stream_gone).await;
-        drop(in_hand);
+        match fetch_history(&shared, request).await {
+            Ok(request) => {
+                let answer = shared.registry.turn(request, token);
+                answer_turn(&shared, answer, (in_hand, &way));
+            }
+            Err(status) => {
+                tracing::warn!(%status, "history of a turn cannot be read, giving the turn back");
+                abandon(&shared, Kind::Turn, token).await;
+                drop(in_hand);
+            }
+        }
     });
+}
+
+fn answer_turn(shared: &Arc<Shared>, answer: pb::OrchestratorResponse, (in_hand, way): (InHand, &Way)) {
+    match way {
+        // A stream that has ended needs no answer: the turn comes again.
+        Way::Stream(outbox) => drop(outbox.put(Answered::Turn(answer, in_hand))),
+        Way::Calls(stream_gone) => {
+            let (shared, stream_gone) = (Arc::clone(shared), stream_gone.clone());
+            tokio::spawn(async move {
+                call_with_turn(&shared, answer, stream_gone).await;
+                drop(in_hand);
+            });
+        }
+    }
 }
 
 async fn fetch_history(
@@ -77,8 +97,7 @@ async fn fetch_history(
     Ok(request)
 }
 
-async fn answer_turn(shared: &Shared, answer: pb::OrchestratorResponse, mut gone: watch::Receiver<()>) {
-    let instance = answer.instance_id.clone();
+async fn call_with_turn(shared: &Shared, answer: pb::OrchestratorResponse, mut gone: watch::Receiver<()>) {
     let token = answer.completion_token.clone();
     let answer = Answer::Turn(answer);
     let sent = tokio::select! {
@@ -87,21 +106,27 @@ async fn answer_turn(shared: &Shared, answer: pb::OrchestratorResponse, mut gone
         // The sender sends nothing, so this is the end of the stream.
         _ = gone.changed() => return,
     };
-    let Err(status) = sent else { return };
-    match status.code() {
-        Code::NotFound => tracing::debug!(instance, "somebody else has done this turn"),
-        Code::ResourceExhausted | Code::OutOfRange | Code::InvalidArgument => {
-            tracing::warn!(instance, %status, "the server refuses what a turn wants, failing the orchestration");
-            let failure = Failure::new("TurnRefused", status.message()).non_retriable();
-            if let Err(status) = Answer::Turn(failed_turn(instance, token, failure)).send(shared).await {
-                tracing::warn!(%status, "the server does not take the failure of a turn either");
-            }
-        }
-        _ => tracing::warn!(instance, %status, "answer to a turn is lost, the server will ask again"),
+    if let Err(status) = sent {
+        turn_refused(shared, token, status).await;
     }
 }
 
-fn failed_turn(instance_id: String, token: String, failure: Failure) -> pb::OrchestratorResponse {
+/// The server does not take a turn's answer.
+pub(super) async fn turn_refused(shared: &Shared, token: String, status: Status) {
+    match status.code() {
+        Code::NotFound => tracing::debug!("somebody else has done this turn"),
+        Code::ResourceExhausted | Code::OutOfRange | Code::InvalidArgument => {
+            tracing::warn!(%status, "the server refuses what a turn wants, failing the orchestration");
+            let failure = Failure::new("TurnRefused", status.message()).non_retriable();
+            if let Err(status) = Answer::Turn(failed_turn(token, failure)).send(shared).await {
+                tracing::warn!(%status, "the server does not take the failure of a turn either");
+            }
+        }
+        _ => tracing::warn!(%status, "answer to a turn is lost, the server will ask again"),
+    }
+}
+
+fn failed_turn(token: String, failure: Failure) -> pb::OrchestratorResponse {
     let end = pb::CompleteOrchestrationAction {
         orchestration_status: pb::OrchestrationStatus::Failed.into(),
         failure_details: Some(failure.into_wire()),
@@ -113,25 +138,32 @@ fn failed_turn(instance_id: String, token: String, failure: Failure) -> pb::Orch
             pb::orchestrator_action::OrchestratorActionType::CompleteOrchestration(end),
         ),
     };
-    pb::OrchestratorResponse {
-        instance_id,
-        actions: vec![action],
-        completion_token: token,
-        ..Default::default()
-    }
+    pb::OrchestratorResponse { actions: vec![action], completion_token: token, ..Default::default() }
 }
 
 /// Runs an activity as a task of its own, within the limit, and has its answer sent.
-pub(super) fn activity(shared: &Arc<Shared>, request: pb::ActivityRequest, token: String, in_hand: InHand) {
-    let shared = Arc::clone(shared);
+pub(super) fn activity(
+    shared: &Arc<Shared>,
+    request: pb::ActivityRequest,
+    token: String,
+    (in_hand, way): (InHand, &Way),
+) {
+    let (shared, way) = (Arc::clone(shared), way.clone());
     tokio::spawn(async move {
         let permit = Arc::clone(&shared.activities).acquire_owned().await;
         let context = ActivityContext::new(&request);
         let observer = &shared.registry.observer;
         let result = observer.activity(&request.name, run_activity(&shared, context, &request)).await;
         drop(permit);
-        answer_activity(&shared, &request, token, result).await;
-        drop(in_hand);
+        let answered = Answered::Activity(response(request, token, result), in_hand);
+        let left = match way {
+            Way::Stream(outbox) => outbox.put(answered).err().map(|answered| *answered),
+            Way::Calls(_) => Some(answered),
+        };
+        if let Some(Answered::Activity(answer, in_hand)) = left {
+            call_with_activity(&shared, answer).await;
+            drop(in_hand);
+        }
     });
 }
 
@@ -149,45 +181,47 @@ async fn run_activity(
     Guarded(started.map_err(|panic| Failure::from_panic(panic.as_ref()))?).await
 }
 
-async fn answer_activity(
-    shared: &Shared,
-    request: &pb::ActivityRequest,
-    token: String,
+fn response(
+    request: pb::ActivityRequest,
+    completion_token: String,
     result: Result<String, Failure>,
-) {
-    let instance = request.orchestration_instance.as_ref();
-    let instance_id = instance.map(|instance| instance.instance_id.clone()).unwrap_or_default();
+) -> pb::ActivityResponse {
     let (result, failure) = match result {
         Ok(result) => (Some(result), None),
         Err(failure) => (None, Some(failure.into_wire())),
     };
-    let answer = pb::ActivityResponse {
-        instance_id,
+    pb::ActivityResponse {
+        instance_id: request.orchestration_instance.map(|instance| instance.instance_id).unwrap_or_default(),
         task_id: request.task_id,
         result,
         failure_details: failure,
-        completion_token: token,
-    };
-    let has_result = answer.result.is_some();
-    let refused = pb::ActivityResponse {
-        instance_id: answer.instance_id.clone(),
-        task_id: answer.task_id,
-        completion_token: answer.completion_token.clone(),
-        ..Default::default()
-    };
-    let Err(status) = Answer::Activity(answer).offer(shared).await else { return };
-    let (instance, activity) = (&refused.instance_id, &request.name);
+        completion_token,
+    }
+}
+
+/// Brings an activity's outcome by a call, as often as it takes.
+pub(super) async fn call_with_activity(shared: &Shared, answer: pb::ActivityResponse) {
+    let answer = Answer::Activity(answer);
+    let Err(status) = answer.offer(shared).await else { return };
+    if let Answer::Activity(answer) = answer {
+        activity_refused(shared, answer, status).await;
+    }
+}
+
+/// The server does not take an activity's outcome.
+pub(super) async fn activity_refused(shared: &Shared, answer: pb::ActivityResponse, status: Status) {
+    let (instance, task) = (answer.instance_id.clone(), answer.task_id);
     match status.code() {
-        Code::NotFound => tracing::debug!(instance, activity, "somebody else has answered this activity"),
-        Code::ResourceExhausted | Code::OutOfRange | Code::InvalidArgument if has_result => {
-            tracing::warn!(instance, activity, %status, "the server refuses a result, failing the activity");
+        Code::NotFound => tracing::debug!(instance, task, "somebody else has answered this activity"),
+        Code::ResourceExhausted | Code::OutOfRange | Code::InvalidArgument if answer.result.is_some() => {
+            tracing::warn!(instance, task, %status, "the server refuses a result, failing the activity");
             let failure = Failure::new("ResultRefused", status.message()).non_retriable().into_wire();
-            let answer = pb::ActivityResponse { failure_details: Some(failure), ..refused };
+            let answer = pb::ActivityResponse { result: None, failure_details: Some(failure), ..answer };
             if let Err(status) = Answer::Activity(answer).send(shared).await {
                 tracing::warn!(%status, "the server does not take the failure of an activity either");
             }
         }
-        _ => tracing::warn!(instance, activity, %status, "result of an activity is lost, it will run again"),
+        _ => tracing::warn!(instance, task, %status, "result of an activity is lost, it will run again"),
     }
 }
 
@@ -247,7 +281,7 @@ impl Answer {
 }
 
 /// Whether the same answer may be taken later.
-fn may_pass(code: Code) -> bool {
+pub(super) fn may_pass(code: Code) -> bool {
     matches!(
         code,
         Code::Unavailable

@@ -11,11 +11,12 @@ use outlast_proto::durable_task as pb;
 use pb::work_item::Request as Item;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Instant, Sleep, sleep_until};
-use tonic::{Status, Streaming};
+use tonic::{Code, Status, Streaming};
 
-use super::Limits;
 use super::backoff::Backoff;
-use super::perform::{self, InHand};
+use super::batched::{Batched, Refused};
+use super::perform::{self, InHand, Way};
+use super::{Limits, Protocol};
 use crate::client::Link;
 use crate::entity::batch::Batch;
 use crate::observe::WorkerEvent;
@@ -69,6 +70,23 @@ async fn told_to(stopping: &mut watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stop| *stop).await;
 }
 
+/// Where items come from.
+enum Items {
+    /// The published stream: one by one, each answered by a call.
+    Published(Streaming<pb::WorkItem>),
+    /// Ours: lists, answered in lists.
+    Batched(Batched),
+}
+
+impl Items {
+    fn way(&self, stream_gone: watch::Receiver<()>) -> Way {
+        match self {
+            Self::Published(_) => Way::Calls(stream_gone),
+            Self::Batched(batched) => Way::Stream(batched.outbox.clone()),
+        }
+    }
+}
+
 struct Session<'a> {
     shared: &'a Arc<Shared>,
     in_hand: &'a InHand,
@@ -87,37 +105,90 @@ impl Session<'_> {
         };
         self.connected.send_replace(true);
         self.shared.registry.observer.tell(&WorkerEvent::Connected);
-        // Turns in hand when the stream is lost come again; their answers need not be sent for ever.
         let (_stream_lives, stream_gone) = watch::channel(());
+        let way = items.way(stream_gone);
         let mut silence = Silence::new(self.shared.limits.silence_max);
-        loop {
+        let ended = loop {
             tokio::select! {
                 biased;
-                () = told_to(stopping) => return self.drain(items).await,
-                item = items.message() => match item {
-                    Ok(Some(item)) => {
+                () = told_to(stopping) => break self.drain(&mut items).await,
+                came = self.next(&mut items) => match came {
+                    Ok(Some(came)) => {
                         silence.broken();
-                        self.take(item, &stream_gone);
+                        came.into_iter().for_each(|item| self.take(item, &way));
                     }
                     Ok(None) => {
-                        return Ended::Lost { reason: "the server closed the stream".to_owned(), was_open: true };
+                        break Ended::Lost { reason: "the server closed the stream".to_owned(), was_open: true };
                     }
-                    Err(status) => return Ended::Lost { reason: describe(&status), was_open: true },
+                    Err(status) => break Ended::Lost { reason: describe(&status), was_open: true },
                 },
                 () = silence.too_long() => {
-                    return Ended::Lost { reason: "nothing came for too long".to_owned(), was_open: true };
+                    break Ended::Lost { reason: "nothing came for too long".to_owned(), was_open: true };
                 }
+            }
+        };
+        if let Items::Batched(batched) = &items {
+            for (answer, in_hand) in batched.end() {
+                self.bring(answer, in_hand);
+            }
+        }
+        ended
+    }
+
+    async fn open(&self) -> Result<Items, Status> {
+        let link = &self.shared.link;
+        link.stub().hello(link.request_within((), link.deadline)).await?;
+        let late = |_| Status::deadline_exceeded("the server did not open the stream");
+        if self.shared.limits.protocol == Protocol::Best {
+            let opened = tokio::time::timeout(link.deadline, Batched::open(link, self.wishes()));
+            match opened.await.map_err(late)? {
+                Err(status) if status.code() == Code::Unimplemented => {}
+                opened => return opened.map(Items::Batched),
+            }
+        }
+        let mut stub = link.stub();
+        let items = stub.get_work_items(link.request(self.wishes()));
+        let items = tokio::time::timeout(link.deadline, items).await.map_err(late)??;
+        Ok(Items::Published(items.into_inner()))
+    }
+
+    /// The next items. Answers that did not count are dealt with on the way.
+    async fn next(&self, items: &mut Items) -> Result<Option<Vec<pb::WorkItem>>, Status> {
+        match items {
+            Items::Published(items) => Ok(items.message().await?.map(|item| vec![item])),
+            Items::Batched(batched) => {
+                let Some((items, refused)) = batched.next().await? else { return Ok(None) };
+                refused.into_iter().for_each(|refused| self.refused(refused));
+                Ok(Some(items))
             }
         }
     }
 
-    async fn open(&self) -> Result<Streaming<pb::WorkItem>, Status> {
-        let link = &self.shared.link;
-        link.stub().hello(link.request_within((), link.deadline)).await?;
-        let mut stub = link.stub();
-        let items = stub.get_work_items(link.request(self.wishes()));
-        let answer = tokio::time::timeout(link.deadline, items).await;
-        Ok(answer.map_err(|_| Status::deadline_exceeded("the server did not open the stream"))??.into_inner())
+    fn refused(&self, refused: Refused) {
+        let shared = Arc::clone(self.shared);
+        match refused {
+            Refused::Activity { answer, in_hand, status } if perform::may_pass(status.code()) => {
+                self.bring(*answer, in_hand);
+            }
+            Refused::Activity { answer, in_hand, status } => {
+                tokio::spawn(async move {
+                    perform::activity_refused(&shared, *answer, status).await;
+                    drop(in_hand);
+                });
+            }
+            Refused::Turn { token, status } => {
+                tokio::spawn(async move { perform::turn_refused(&shared, token, status).await });
+            }
+        }
+    }
+
+    /// Brings an activity's outcome that its stream did not.
+    fn bring(&self, answer: pb::ActivityResponse, in_hand: InHand) {
+        let shared = Arc::clone(self.shared);
+        tokio::spawn(async move {
+            perform::call_with_activity(&shared, answer).await;
+            drop(in_hand);
+        });
     }
 
     fn wishes(&self) -> pb::GetWorkItemsRequest {
@@ -141,14 +212,14 @@ impl Session<'_> {
         }
     }
 
-    fn take(&self, item: pb::WorkItem, stream_gone: &watch::Receiver<()>) {
+    fn take(&self, item: pb::WorkItem, way: &Way) {
         let token = item.completion_token;
         match item.request {
             Some(Item::OrchestratorRequest(request)) => {
-                perform::turn(self.shared, request, token, (self.in_hand.clone(), stream_gone.clone()));
+                perform::turn(self.shared, request, token, (self.in_hand.clone(), way));
             }
             Some(Item::ActivityRequest(request)) => {
-                perform::activity(self.shared, request, token, self.in_hand.clone());
+                perform::activity(self.shared, request, token, (self.in_hand.clone(), way));
             }
             Some(Item::EntityRequest(request)) => {
                 perform::entity(self.shared, Batch::from_v1(request), token, self.in_hand.clone());
@@ -162,13 +233,13 @@ impl Session<'_> {
 
     /// Keeps the stream open while work is in hand, because the server takes a closed stream for a dead
     /// worker and would hand the work to another. What still comes goes back.
-    async fn drain(&self, mut items: Streaming<pb::WorkItem>) -> Ended {
+    async fn drain(&self, items: &mut Items) -> Ended {
         // Two handles are ours: the loop's own and none of a task's.
         while self.in_hand.strong_count() > 1 {
             tokio::select! {
                 biased;
-                item = items.message() => match item {
-                    Ok(Some(item)) => self.refuse(item),
+                came = self.next(items) => match came {
+                    Ok(Some(came)) => came.into_iter().for_each(|item| self.refuse(item)),
                     Ok(None) | Err(_) => return Ended::Stopped,
                 },
                 () = tokio::time::sleep(DRAIN_LOOK) => {}

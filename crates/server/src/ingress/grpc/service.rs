@@ -15,16 +15,16 @@ use prost::Message;
 use tokio_stream::Stream;
 use tonic::body::Body;
 use tonic::metadata::MetadataMap;
-use tonic::server::{Grpc, ServerStreamingService};
+use tonic::server::{Grpc, ServerStreamingService, StreamingService};
 use tonic::service::Routes;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use super::call::Call;
 use super::codec::Spliced;
 use super::rpc::Rpc;
 use super::server::Shared;
 use super::unary::{self, AnswerBody};
-use super::workers::{answers, stream};
+use super::workers::{FromWorker, answers, batched, stream};
 use super::{again, deadline, history, hubs, instances, query, status};
 use crate::ingress::auth::{Principal, Resource};
 
@@ -46,7 +46,12 @@ impl hyper::service::Service<HttpRequest<Incoming>> for TaskHubService {
     type Future = Answer;
 
     fn call(&self, request: HttpRequest<Incoming>) -> Answer {
-        match request.uri().path().strip_prefix(PREFIX).map(Rpc::parse) {
+        let path = request.uri().path();
+        if path == batched::PATH {
+            // It is what `GetWorkItems` is, and takes the same permission.
+            return Caller { shared: Arc::clone(&self.shared), rpc: Rpc::GetWorkItems, request }.both_ways();
+        }
+        match path.strip_prefix(PREFIX).map(Rpc::parse) {
             Some(Some(rpc)) => route(Caller { shared: Arc::clone(&self.shared), rpc, request }),
             Some(None) => Box::pin(ready(Ok(Status::unimplemented("there is no such call").into_http()))),
             None => {
@@ -151,6 +156,21 @@ impl Caller {
         })
     }
 
+    fn both_ways(self) -> Answer {
+        let Self { shared, rpc, request } = self;
+        let counting = Arc::clone(&shared);
+        Box::pin(async move {
+            let mut grpc = Grpc::new(Spliced::<FromWorker>::default())
+                .max_decoding_message_size(shared.options.message_bytes_max);
+            let answer = move |request| {
+                let (call, incoming) = call_of(Arc::clone(&shared), rpc, request);
+                async move { batched::work(call, incoming).await.map(Response::new) }
+            };
+            let answer = grpc.streaming(Handler(answer), request.map(Body::new)).await;
+            Ok(counted(&counting, rpc, answer).map(AnswerBody::Other))
+        })
+    }
+
     fn refused_with(self, refusal: Status) -> Answer {
         let metadata = MetadataMap::from_headers(self.request.into_parts().0.headers);
         let call = Call { shared: self.shared, rpc: self.rpc, metadata, principal: PRINCIPAL };
@@ -197,6 +217,21 @@ where
     type Future = Answering;
 
     fn call(&mut self, request: Request<In>) -> Answering {
+        (self.0)(request)
+    }
+}
+
+impl<F, In, Items, Answering> StreamingService<In> for Handler<F>
+where
+    F: FnMut(Request<Streaming<In>>) -> Answering,
+    Answering: Future<Output = Result<Response<Items>, Status>>,
+    Items: Stream<Item = Result<Bytes, Status>>,
+{
+    type Response = Bytes;
+    type ResponseStream = Items;
+    type Future = Answering;
+
+    fn call(&mut self, request: Request<Streaming<In>>) -> Answering {
         (self.0)(request)
     }
 }

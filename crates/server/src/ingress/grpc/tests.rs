@@ -25,6 +25,9 @@ use crate::config::{Loader, Profile};
 use crate::node::{Node, Platform};
 use crate::observe::metrics::Metrics;
 
+#[path = "workers/batched_tests.rs"]
+mod batched;
+
 type Client = TaskHubSidecarServiceClient<Channel>;
 
 /// A node with one gRPC listener.
@@ -33,6 +36,7 @@ struct Bench {
     phase: watch::Sender<Phase>,
     serving: tokio::task::JoinHandle<Result<(), Error>>,
     client: Client,
+    channel: Channel,
 }
 
 impl Bench {
@@ -58,13 +62,15 @@ impl Bench {
             Options { message_bytes_max: 17 << 20, keepalive: Duration::from_secs(30), reflection: true };
         tick(&node);
         let serving = tokio::spawn(serve(Arc::clone(&node), listener, options, phases));
-        let client = Client::connect(format!("http://{address}")).await.expect("a connection");
-        Self { node, phase, serving, client: client.max_decoding_message_size(32 << 20) }
+        let channel = Channel::from_shared(format!("http://{address}")).expect("an address");
+        let channel = channel.connect().await.expect("a connection");
+        let client = Client::new(channel.clone()).max_decoding_message_size(32 << 20);
+        Self { node, phase, serving, client, channel }
     }
 
     async fn stop(self) {
         self.phase.send_replace(Phase::Stopped);
-        drop(self.client);
+        drop((self.client, self.channel));
         self.serving.await.expect("no panic").expect("an orderly end");
         self.node.stop().await.expect("an orderly stop");
     }

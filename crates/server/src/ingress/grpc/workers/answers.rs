@@ -13,7 +13,7 @@ use outlast_proto::durable_task as proto;
 use prost::Message;
 use tonic::Status;
 
-use super::parts::{Joined, PartOf};
+use super::parts::{Joined, PartOf, Parts};
 use super::turn;
 use super::wire::{ActivityAnswer, TurnAnswer};
 use crate::dispatch::{Dispatch, Task, Token};
@@ -27,8 +27,13 @@ pub(in crate::ingress::grpc) async fn complete_activity(
     call: Call,
     answer: ActivityAnswer,
 ) -> Result<proto::CompleteTaskResponse, Status> {
-    let hub = call.hub().await?;
-    let token = token(&hub, &answer.completion_token)?;
+    settle_activity(&*call.hub().await?, answer).await?;
+    Ok(proto::CompleteTaskResponse {})
+}
+
+/// Brings an activity's outcome to its partition; returns once it is durable.
+pub(super) async fn settle_activity(hub: &Hub, answer: ActivityAnswer) -> Result<(), Status> {
+    let token = token(hub, &answer.completion_token)?;
     same_instance(&token, &answer.instance)?;
     let Task::Activity { scheduled_by, ordinal, task } = token.task else {
         return Err(invalid("the completion token is a turn's, not an activity's"));
@@ -47,7 +52,7 @@ pub(in crate::ingress::grpc) async fn complete_activity(
         result,
         failure,
     });
-    answer_with(&hub, &token, command).await
+    answer_with(hub, &token, command).await
 }
 
 /// A result that cannot be kept is a failure of the activity: doing it again would not make it smaller.
@@ -73,11 +78,17 @@ pub(in crate::ingress::grpc) async fn complete_turn(
     call: Call,
     answer: TurnAnswer,
 ) -> Result<proto::CompleteTaskResponse, Status> {
-    let hub = call.hub().await?;
+    settle_turn(&call.shared.parts, &*call.hub().await?, answer).await?;
+    Ok(proto::CompleteTaskResponse {})
+}
+
+/// Brings a turn's answer to its partition; returns once it is durable, or kept until its other parts
+/// are there.
+pub(super) async fn settle_turn(parts: &Parts, hub: &Hub, answer: TurnAnswer) -> Result<(), Status> {
     if let (true, Ok(instance)) = (answer.completion_token.is_empty(), InstanceId::parse(&answer.instance)) {
         hub.dispatch().unnamed(&instance);
     }
-    let token = token(&hub, &answer.completion_token)?;
+    let token = token(hub, &answer.completion_token)?;
     same_instance(&token, &answer.instance)?;
     let Task::Turn { turn: number, delivered, started_at } = token.task else {
         return Err(invalid("the completion token is an activity's, not a turn's"));
@@ -85,12 +96,10 @@ pub(in crate::ingress::grpc) async fn complete_turn(
     if answer.requires_history {
         // The worker was counted on to have the past, and has not: hand it all out again.
         hub.dispatch().abandoned(&token);
-        return Ok(proto::CompleteTaskResponse {});
+        return Ok(());
     }
-    let Some((answer, bytes)) = whole(&call, &hub, &token, answer)? else {
-        return Ok(proto::CompleteTaskResponse {});
-    };
-    let answer = turn::check(answer, bytes).map_err(|unusable| give_up(&hub, &token, &unusable))?;
+    let Some((answer, bytes)) = whole(parts, hub, &token, answer)? else { return Ok(()) };
+    let answer = turn::check(answer, bytes).map_err(|unusable| give_up(hub, &token, &unusable))?;
     let command = Command::CompleteOrchestrationTurn(CompleteOrchestrationTurn {
         instance: token.instance.as_str().to_owned(),
         execution: token.execution.clone(),
@@ -103,12 +112,12 @@ pub(in crate::ingress::grpc) async fn complete_turn(
         custom_status: answer.custom_status,
         trace: answer.trace,
     });
-    answer_with(&hub, &token, command).await
+    answer_with(hub, &token, command).await
 }
 
 /// The whole answer and its size, once its last part is there.
 fn whole(
-    call: &Call,
+    parts: &Parts,
     hub: &Hub,
     token: &Token,
     answer: TurnAnswer,
@@ -117,10 +126,10 @@ fn whole(
     let of = PartOf { hub: hub.id(), work: token.work(), hand_out: token.hand_out };
     // A last part whose first ones are not there is no whole answer: they were lost on our side.
     let is_first = answer.chunk_index.unwrap_or(0) == 0;
-    if is_first && !answer.is_partial && !call.shared.parts.has(&of) {
+    if is_first && !answer.is_partial && !parts.has(&of) {
         return Ok(Some((answer, bytes)));
     }
-    match call.shared.parts.join(of, answer, bytes) {
+    match parts.join(of, answer, bytes) {
         Joined::Waiting => Ok(None),
         Joined::Whole(answer, bytes) => Ok(Some((answer, bytes))),
         Joined::TooLarge(bytes) => Ok(Some((TurnAnswer::default(), bytes.max(TURN_BYTES_MAX + 1)))),
@@ -153,13 +162,16 @@ pub(in crate::ingress::grpc) async fn abandon_turn(
     Ok(proto::AbandonOrchestrationTaskResponse {})
 }
 
-/// A token that means nothing to us is as good as given back already.
 async fn abandon(call: &Call, text: &str) -> Result<(), Status> {
-    let hub = call.hub().await?;
+    give_back(&*call.hub().await?, text);
+    Ok(())
+}
+
+/// Takes an item back. A token that means nothing to us is as good as given back already.
+pub(super) fn give_back(hub: &Hub, text: &str) {
     if let Ok(token) = hub.dispatch().token(text) {
         hub.dispatch().abandoned(&token);
     }
-    Ok(())
 }
 
 fn token(hub: &Hub, text: &str) -> Result<Token, Status> {
@@ -182,16 +194,12 @@ fn invalid(told: &str) -> Status {
     status::invalid(&codes::TOKEN_INVALID, told)
 }
 
-async fn answer_with(
-    hub: &Hub,
-    token: &Token,
-    command: Command,
-) -> Result<proto::CompleteTaskResponse, Status> {
+async fn answer_with(hub: &Hub, token: &Token, command: Command) -> Result<(), Status> {
     let answering = Answering::begin(hub.dispatch(), token);
     let reply = hub.ask(&token.instance, command).await.map_err(|error| status::unavailable(&error))?;
     answering.spoken();
     match reply {
-        Reply::Done | Reply::Unchanged => Ok(proto::CompleteTaskResponse {}),
+        Reply::Done | Reply::Unchanged => Ok(()),
         Reply::Refused(Refusal::StaleWorkItem | Refusal::InstanceNotFound | Refusal::EpochOver) => {
             Err(status::stale())
         }

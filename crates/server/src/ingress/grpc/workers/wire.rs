@@ -4,6 +4,7 @@
 //! Field numbers are those of `orchestrator_service.proto`; a test holds them together.
 
 use engine::event::{Action, FailureDetails, OrchestrationTraceContext};
+use outlast_proto::durable_task::GetWorkItemsRequest;
 
 /// `OrchestratorResponse`.
 #[expect(clippy::struct_excessive_bools, reason = "the wire's fields")]
@@ -40,6 +41,21 @@ pub(in crate::ingress::grpc) struct ActivityAnswer {
     pub(in crate::ingress::grpc) failure: Option<FailureDetails>,
     #[prost(string, tag = "5")]
     pub(in crate::ingress::grpc) completion_token: String,
+}
+
+/// `outlast.v1.FromWorker`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(in crate::ingress::grpc) struct FromWorker {
+    #[prost(message, optional, tag = "1")]
+    pub(in crate::ingress::grpc) opening: Option<GetWorkItemsRequest>,
+    #[prost(message, repeated, tag = "2")]
+    pub(in crate::ingress::grpc) turns: Vec<TurnAnswer>,
+    #[prost(message, repeated, tag = "3")]
+    pub(in crate::ingress::grpc) activities: Vec<ActivityAnswer>,
+    #[prost(string, repeated, tag = "4")]
+    pub(in crate::ingress::grpc) returned: Vec<String>,
+    #[prost(uint64, tag = "5")]
+    pub(in crate::ingress::grpc) number: u64,
 }
 
 #[cfg(test)]
