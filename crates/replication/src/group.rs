@@ -85,6 +85,12 @@ impl Group {
         self.driver.first_index()
     }
 
+    /// How many entries are in memory: for a lone voter those that are not applied, for others all
+    /// that a voter may still ask for.
+    pub fn held(&self) -> usize {
+        self.driver.held()
+    }
+
     /// The voters, by this replica's own log.
     pub fn voters(&self) -> Vec<ReplicaId> {
         self.driver.voters()

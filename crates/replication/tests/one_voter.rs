@@ -201,6 +201,23 @@ fn replica_whose_log_lost_acknowledged_entries_does_not_open() {
 }
 
 #[test]
+fn what_is_given_out_takes_no_memory_and_is_there_again_after_a_restart() {
+    let mut node = settled();
+    for _ in 0..3 {
+        node.propose("a");
+    }
+    assert_eq!(node.group.held(), 0, "nothing is written yet");
+    node.settle();
+    assert_eq!((node.group.held(), node.group.first_index()), (0, 1));
+    let log = node.log.clone();
+    assert_eq!(log.durable().expect("there is a log").entries.len(), 4);
+    let mut again = Node::open(log, 2);
+    assert_eq!(again.group.held(), 2, "what the caller has applied is not kept");
+    again.settle();
+    assert_eq!((again.committed.len(), again.group.held()), (2, 0));
+}
+
+#[test]
 fn compacted_entries_are_gone_after_a_restart_too() {
     let mut node = settled();
     for data in ["a", "b", "c"] {

@@ -101,6 +101,10 @@ impl Driver {
     fn hold_committed(&mut self, entries: Vec<Entry>) {
         let Some(last) = entries.last().map(|entry| entry.index) else { return };
         self.node.advance_apply_to(last);
+        if self.is_lone_voter() {
+            // Nobody will ask for them: what is not in the tables yet is in the node log.
+            self.node.mut_store().forget(last);
+        }
         let given_early = mutants::active("committed-before-hard-state-durable");
         let after = if given_early { 0 } else { self.vote };
         let committed = entries.into_iter().map(committed_entry).collect();

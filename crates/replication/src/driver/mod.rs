@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use raft::eraftpb::{Entry, Message, MessageType};
-use raft::{RawNode, StateRole, Storage as _};
+use raft::{RawNode, StateRole};
 use storage::Record;
 
 use self::doubt::Ballot;
@@ -243,7 +243,11 @@ impl Driver {
     }
 
     pub(crate) fn first_index(&self) -> u64 {
-        self.node.store().first_index().unwrap_or(1)
+        self.node.store().compacted().index + 1
+    }
+
+    pub(crate) fn held(&self) -> usize {
+        self.node.store().held()
     }
 
     pub(crate) fn voters(&self) -> Vec<ReplicaId> {

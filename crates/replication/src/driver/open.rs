@@ -36,7 +36,7 @@ impl Driver {
     /// Opens a replica; see [`crate::Group::open`].
     pub(crate) fn open(config: Config, log: Option<GroupLog>, applied: LogId) -> Result<Self, Error> {
         check_config(&config)?;
-        let Opened { store, records, doubted } = match log {
+        let Opened { mut store, records, doubted } = match log {
             Some(log) => recovered(&config, log, applied)?,
             None if applied.index > 0 => {
                 return Err(corrupt(&config, format!("applied {applied:?} and no log")));
@@ -44,6 +44,9 @@ impl Driver {
             None => created(&config, true),
         };
         let lone = store.conf.voters.len() == 1;
+        if lone {
+            store.forget(applied.index);
+        }
         let node = RawNode::new(&library_config(&config, applied.index), store, &silent())
             .map_err(|error| corrupt(&config, error.to_string()))?;
         // Without both, one badly connected replica stops a group that could go on.
