@@ -75,6 +75,26 @@ fn what_is_not_there_is_told_with_an_exit_code_of_its_own() {
 }
 
 #[test]
+fn a_hub_that_was_never_created_is_unknown_to_a_production_server() {
+    let scratch = Scratch::new();
+    let data = scratch.join("data");
+    let mut serve = outlast();
+    serve.arg("serve").env("OUTLAST_NODE__DATA_DIR", &data);
+    serve.env("OUTLAST_GRPC__LISTEN", ANY_PORT).env("OUTLAST_HTTP__LISTEN", ANY_PORT);
+    let server = Server::ready(&data, Program::start(&mut serve));
+    for hub in ["default", "orders"] {
+        let said = server.outlast(&["--hub", hub, "instance", "start", "greeting"]).failed_with(NOT_FOUND);
+        contains(&said, &[hub, "does not exist", "outlast hub create", "code:"]);
+    }
+    let said = Program::start(python("unknown_hub.py").args([&server.grpc(), "orders"])).succeeded();
+    contains(&said, &["start: NOT_FOUND", "worker: NOT_FOUND", "orders"]);
+    let hubs = server.ask(&["hub", "list"]).to_string();
+    assert!(!hubs.contains("orders"), "asking for it has created it: {hubs}");
+    server.ask(&["hub", "create", "orders"]);
+    server.ask(&["--hub", "orders", "instance", "start", "greeting", "--id", "greeting-1"]);
+}
+
+#[test]
 fn a_server_that_is_not_there_is_told() {
     let scratch = Scratch::new();
     let server = Server::start(&scratch.join("data"));
