@@ -10,6 +10,7 @@ mod commands;
 mod demo;
 mod endpoints;
 mod failed;
+mod memory;
 mod node;
 mod output;
 

@@ -44,6 +44,7 @@ async fn start() -> Server {
         disk: Arc::new(platform::fault::SimDisk::new(1)),
         clock: Arc::new(platform::real::RealClock::new()),
         entropy: Arc::new(platform::fault::SimEntropy::new(1)),
+        calm: || {},
     };
     Server::start(config, platform).await.expect("the server starts")
 }

@@ -38,7 +38,7 @@ async fn live(loaded: Loaded, data: &Path, is_quiet: bool) -> Result<Exit, Faile
     let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
     let server = tokio::select! {
         biased;
-        started = Server::start(loaded.config, Platform::real()) => started.map_err(|error| trouble::tell(&error, data))?,
+        started = Server::start(loaded.config, Platform { calm: crate::memory::give_back, ..Platform::real() }) => started.map_err(|error| trouble::tell(&error, data))?,
         () = told(&mut interrupt, &mut terminate) => return Ok(Exit::Interrupted),
     };
     let pid = std::process::id();

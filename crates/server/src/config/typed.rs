@@ -152,14 +152,12 @@ pub struct Runner {
 /// `[storage]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Storage {
-    /// `storage.tables_cache_bytes`
-    pub tables_cache_bytes: usize,
-    /// `storage.working_set_bytes`
-    pub working_set_bytes: usize,
+    /// `storage.cache_bytes`
+    pub cache_bytes: usize,
     /// `storage.checkpoint_interval`
     pub checkpoint_interval: Duration,
     /// `storage.checkpoint_bytes`
-    pub checkpoint_bytes: u64,
+    pub checkpoint_bytes: usize,
     /// `storage.segment_bytes`
     pub segment_bytes: u64,
 }
@@ -273,10 +271,9 @@ fn read_log(read: &Read<'_>) -> Log {
 
 fn read_storage(read: &Read<'_>) -> Storage {
     Storage {
-        tables_cache_bytes: read.size("storage.tables_cache_bytes"),
-        working_set_bytes: read.size("storage.working_set_bytes"),
+        cache_bytes: read.size("storage.cache_bytes"),
         checkpoint_interval: read.time("storage.checkpoint_interval"),
-        checkpoint_bytes: read.bytes("storage.checkpoint_bytes"),
+        checkpoint_bytes: read.size("storage.checkpoint_bytes"),
         segment_bytes: read.bytes("storage.segment_bytes"),
     }
 }

@@ -49,7 +49,7 @@ const SLOW: Duration = Duration::from_secs(1);
 const APPEND_BYTES: usize = 8 << 20;
 
 /// Runs until told to close.
-pub fn run(log: NodeLog, mailbox: &Mailbox<Job>, metrics: &LogMetrics, clock: &dyn Clock) {
+pub fn run(log: NodeLog, mailbox: &Mailbox<Job>, metrics: &LogMetrics, clock: &dyn Clock, calm: fn()) {
     let (waiting, refused) = (Vec::new(), Vec::new());
     let mut writer = Writer { log, mailbox, metrics, clock, waiting, refused, close: None };
     let mut idle_noted = true;
@@ -63,6 +63,7 @@ pub fn run(log: NodeLog, mailbox: &Mailbox<Job>, metrics: &LogMetrics, clock: &d
         if idle_noted {
             let noted = writer.log.note_durable();
             writer.tell(&[], noted.as_ref().err());
+            calm();
         } else {
             writer.work(jobs);
         }
@@ -315,7 +316,7 @@ mod tests {
         let metrics = LogMetrics::default();
         let writer = std::thread::spawn({
             let (jobs, metrics) = (jobs.clone(), metrics.clone());
-            move || run(log, &jobs, &metrics, &platform::real::RealClock::new())
+            move || run(log, &jobs, &metrics, &platform::real::RealClock::new(), || {})
         });
         let append = |number, first| Job::Append {
             owner: Address::new(owner.clone(), 1),

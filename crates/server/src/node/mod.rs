@@ -2,9 +2,10 @@
 //!
 //! A node owns a data directory, one node log, a few runner threads, the catalog and the partitions
 //! of every task hub. [`hub`] is what clients and workers talk to, [`hubs`] creates, opens and
-//! deletes hubs, [`opening`] brings one partition up, [`log_writer`] and [`store_writer`] are the two
+//! deletes hubs, [`opening`] brings one partition up, [`budget`] is the memory they share, [`log_writer`] and [`store_writer`] are the two
 //! threads that write. Not here: listeners (`ingress`).
 
+pub mod budget;
 mod counting;
 mod feeds;
 pub mod hub;
@@ -25,6 +26,7 @@ use storage::log::NodeLog;
 use storage::{GroupKey, GroupLog};
 use tokio::sync::{oneshot, watch};
 
+use self::budget::Budget;
 pub use self::hub::Hub;
 pub use self::hubs::{HUB_DEFAULT, HubError};
 pub use self::start::{Platform, StartError};
@@ -53,6 +55,9 @@ pub struct Node {
     stores: Mailbox<store_writer::Job>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     slots: AtomicU64,
+    /// Memory of all partitions together: for rows, and for changes that are not in the tables yet.
+    working_set: Budget,
+    changes: Budget,
     /// What the node log held of groups that are not opened yet.
     recovered: Mutex<BTreeMap<GroupKey, GroupLog>>,
     catalog: Member,
@@ -125,6 +130,13 @@ impl Node {
         &self.metrics
     }
 
+    /// Sets the gauges of memory.
+    pub fn measure(&self) {
+        let gauge = |bytes: usize| i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.metrics.log.cached_bytes.set(gauge(self.working_set.held()));
+        self.metrics.log.unstored_bytes.set(gauge(self.changes.held()));
+    }
+
     /// Stops everything: nothing acknowledged is lost, and the next start has nothing to replay.
     pub async fn stop(&self) -> Result<(), storage::Error> {
         self.ready.send_replace(false);
@@ -172,12 +184,15 @@ impl Node {
         if let Some((group, damage)) = recovered.quarantined.iter().next() {
             return Err(StartError::Damaged { group: group.to_string(), damage: damage.clone() });
         }
+        let cache_bytes = config.storage.cache_bytes;
         let mut node = Self {
             runners: Vec::new(),
             log: Mailbox::default(),
             stores: Mailbox::default(),
             threads: Mutex::new(Vec::new()),
             slots: AtomicU64::new(0),
+            working_set: Budget::new(cache_bytes - cache_bytes / opening::PAGES_PART),
+            changes: Budget::new(config.storage.checkpoint_bytes),
             recovered: Mutex::new(recovered.groups),
             catalog: Member {
                 address: Address::new(Mailbox::default(), 0),
@@ -201,15 +216,15 @@ impl Node {
     fn start_threads(&mut self, log: NodeLog) -> std::io::Result<()> {
         let (log_jobs, store_jobs) = (self.log.clone(), self.stores.clone());
         let (log_metrics, store_metrics) = (self.metrics.log.clone(), self.metrics.log.clone());
-        let clock = Arc::clone(&self.platform.clock);
+        let (clock, calm) = (Arc::clone(&self.platform.clock), self.platform.calm);
         let mut threads = vec![
             named("outlast-log")
-                .spawn(move || log_writer::run(log, &log_jobs, &log_metrics, clock.as_ref()))?,
-            named("outlast-tables").spawn(move || store_writer::run(&store_jobs, &store_metrics))?,
+                .spawn(move || log_writer::run(log, &log_jobs, &log_metrics, clock.as_ref(), calm))?,
+            named("outlast-tables").spawn(move || store_writer::run(&store_jobs, &store_metrics, calm))?,
         ];
         for number in 0..self.runner_count() {
             let mailbox = Mailbox::default();
-            let runner = Runner::new(mailbox.clone(), Arc::clone(&self.platform.clock));
+            let runner = Runner::new(mailbox.clone(), Arc::clone(&self.platform.clock), calm);
             threads.push(named(&format!("outlast-run-{number}")).spawn(move || runner.run())?);
             self.runners.push(mailbox);
         }

@@ -20,6 +20,10 @@ use crate::partition::outside::{HubLinks, Outside};
 
 /// The lineage of everything that never lost data.
 const FIRST_LINEAGE: Lineage = Lineage(1);
+/// This part of the node's cache is for pages of tables; the rest is for rows.
+pub(super) const PAGES_PART: usize = 4;
+/// What a table file has at least: the way to a row, and what a transaction writes.
+const PAGES_MIN: usize = 128 << 10;
 /// The replica id of the first and only voter.
 const FIRST_REPLICA: ReplicaId = ReplicaId(1);
 
@@ -39,10 +43,7 @@ impl Node {
     ) -> Result<Member, Halt> {
         let key = group_key(hub, partition);
         let path = self.tables_path(key);
-        let options = storage::tables::Options {
-            cache_bytes: self.config.storage.tables_cache_bytes,
-            ..Default::default()
-        };
+        let options = storage::tables::Options { cache_bytes: self.pages_of(machine), ..Default::default() };
         let tables = Arc::new(Tables::open(Arc::clone(&self.platform.disk), &path, options)?);
         let recovered = self.recovered.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
         let config = replication::Config::new(key, vec![FIRST_REPLICA]);
@@ -77,12 +78,23 @@ impl Node {
         self.config.node.data_dir.join("tables").join(name)
     }
 
+    /// Bytes of pages for one partition's tables: a file cannot give them back later, so they are
+    /// divided by those that are open or being opened with it.
+    fn pages_of(&self, machine: Machine) -> usize {
+        let opening = match machine {
+            Machine::Partition { of, .. } => usize::try_from(of).unwrap_or(usize::MAX),
+            Machine::Catalog => return PAGES_MIN,
+        };
+        let open: usize = self.open_hub_list().iter().map(|hub| hub.partitions.len()).sum();
+        let all = self.config.storage.cache_bytes / PAGES_PART;
+        (all / open.saturating_add(opening)).max(PAGES_MIN)
+    }
+
     fn tuning(&self) -> Tuning {
-        let settings = &self.config.storage;
         Tuning {
-            working_set_bytes: settings.working_set_bytes,
-            checkpoint_bytes: usize::try_from(settings.checkpoint_bytes).unwrap_or(usize::MAX),
-            checkpoint_age: settings.checkpoint_interval,
+            working_set: self.working_set.clone(),
+            changes: self.changes.clone(),
+            checkpoint_age: self.config.storage.checkpoint_interval,
             termination_wait: self.config.work.termination_wait,
             ..Tuning::default()
         }

@@ -22,15 +22,19 @@ pub struct Platform {
     pub clock: Arc<dyn Clock>,
     /// Random bytes.
     pub entropy: Arc<dyn Entropy>,
+    /// Called by a thread that has had nothing to do for a moment: memory that it has freed goes back
+    /// to the system.
+    pub calm: fn(),
 }
 
 impl Platform {
-    /// The machine this runs on.
+    /// The machine this runs on. Memory is the allocator's business unless `calm` is set.
     pub fn real() -> Self {
         Self {
             disk: Arc::new(platform::real::RealDisk),
             clock: Arc::new(platform::real::RealClock::new()),
             entropy: Arc::new(platform::real::RealEntropy),
+            calm: || {},
         }
     }
 }

@@ -31,10 +31,10 @@ pub enum Job {
 }
 
 /// Runs until told to stop.
-pub fn run(mailbox: &Mailbox<Job>, metrics: &LogMetrics) {
+pub fn run(mailbox: &Mailbox<Job>, metrics: &LogMetrics, calm: fn()) {
     let mut jobs = Vec::new();
     loop {
-        mailbox.receive(&mut jobs, || None);
+        mailbox.receive_calmly(&mut jobs, || None, calm);
         for job in jobs.drain(..) {
             match job {
                 Job::Store { owner, tables, batch, upto } => {

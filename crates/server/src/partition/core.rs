@@ -21,6 +21,7 @@ use super::machine::Machine;
 use super::messages::{Event, LogOutput, Outputs, Perform, Settled, Tuning, Unavailable};
 use super::mutants;
 use super::overlay::Overlay;
+use crate::node::budget::Share;
 
 /// See the file's header.
 #[derive(Debug)]
@@ -32,6 +33,9 @@ pub struct Partition {
     pub(super) overlay: Overlay,
     pub(super) leader: Option<Leader>,
     pub(super) tuning: Tuning,
+    /// What `rows` and `overlay` hold of the node's memory.
+    pub(super) row_share: Share,
+    pub(super) change_share: Share,
     pub(super) lineage: Lineage,
     /// The last entry in `rows` and `overlay`; beyond `committed` only while leading.
     pub(super) applied: LogId,
@@ -131,6 +135,8 @@ impl Partition {
             rows: WorkingSet::new(),
             overlay: Overlay::default(),
             leader: None,
+            row_share: tuning.working_set.share(),
+            change_share: tuning.changes.share(),
             tuning,
             lineage,
             applied,
@@ -339,7 +345,10 @@ impl Partition {
             outputs.flush = true;
         }
         self.checkpoint(now, outputs);
-        self.rows.evict(self.tuning.working_set_bytes);
+        if let Some(bytes_max) = self.row_share.hold(self.rows.bytes()) {
+            self.rows.evict(bytes_max);
+            self.row_share.hold(self.rows.bytes());
+        }
         outputs.wake_at = self.next_wake();
         Ok(())
     }

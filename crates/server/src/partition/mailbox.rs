@@ -70,7 +70,20 @@ impl<T> Mailbox<T> {
         queue.receiver_waits = false;
         std::mem::swap(&mut queue.items, into);
     }
+
+    /// [`Self::receive`], which calls `calm` once where nothing comes for a moment. `patience` is what
+    /// is left of it whenever it is asked.
+    pub fn receive_calmly(&self, into: &mut Vec<T>, patience: impl Fn() -> Option<Duration>, calm: fn()) {
+        self.receive(into, || Some(patience().map_or(CALM_AFTER, |left| left.min(CALM_AFTER))));
+        if into.is_empty() && patience() != Some(Duration::ZERO) {
+            calm();
+            self.receive(into, patience);
+        }
+    }
 }
+
+/// How long a thread has nothing to do before it is calm.
+const CALM_AFTER: Duration = Duration::from_millis(500);
 
 /// How many requests may be inside a partition at once; the rest is told to come back.
 #[derive(Debug, Clone)]
@@ -122,6 +135,26 @@ mod tests {
         let mut items = Vec::new();
         mailbox.receive(&mut items, || None);
         assert_eq!(items, [1, 2]);
+    }
+
+    #[test]
+    fn a_receiver_that_nothing_comes_for_is_calm_once_and_goes_on_waiting() {
+        static CALM: AtomicUsize = AtomicUsize::new(0);
+        let mailbox = Mailbox::default();
+        let sender = mailbox.clone();
+        let thread = std::thread::spawn(move || {
+            while CALM.load(Ordering::SeqCst) == 0 {
+                std::thread::yield_now();
+            }
+            sender.send(7);
+        });
+        let mut items = Vec::new();
+        let calm = || {
+            CALM.fetch_add(1, Ordering::SeqCst);
+        };
+        mailbox.receive_calmly(&mut items, || None, calm);
+        assert_eq!((items, CALM.load(Ordering::SeqCst)), (vec![7], 1));
+        thread.join().expect("the sender does not panic");
     }
 
     #[test]

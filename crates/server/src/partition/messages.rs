@@ -19,6 +19,7 @@ use engine::time::Timestamp;
 use engine::{catalog, partition};
 
 use crate::dispatch::{Ended, Work};
+use crate::node::budget::Budget;
 
 /// Whom to answer; the shell that feeds the core knows what it stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -362,10 +363,10 @@ pub struct Outputs {
 /// What a core may be tuned with; `sim` has tiny ones.
 #[derive(Debug, Clone)]
 pub struct Tuning {
-    /// Bytes of decoded rows kept in memory.
-    pub working_set_bytes: usize,
-    /// Bytes of row changes that are not in the tables before a checkpoint is begun.
-    pub checkpoint_bytes: usize,
+    /// For rows kept in memory.
+    pub working_set: Budget,
+    /// For row changes that are not in the tables; a checkpoint is begun when it is used up.
+    pub changes: Budget,
     /// Age of the oldest such change before a checkpoint is begun.
     pub checkpoint_age: Duration,
     /// How long a record nobody waits for may wait for company.
@@ -381,8 +382,8 @@ pub struct Tuning {
 impl Default for Tuning {
     fn default() -> Self {
         Self {
-            working_set_bytes: 8 << 20,
-            checkpoint_bytes: 4 << 20,
+            working_set: Budget::new(8 << 20),
+            changes: Budget::new(4 << 20),
             checkpoint_age: Duration::from_secs(5),
             ride_along: Duration::from_millis(2),
             termination_wait: Duration::from_secs(5),

@@ -41,14 +41,16 @@ pub struct Runner {
     mailbox: Mailbox<Delivery>,
     residents: BTreeMap<u64, Resident>,
     clock: StampClock,
+    /// What to do where there is nothing to do; see `Platform::calm`.
+    calm: fn(),
     /// When the first partition wants to be woken.
     wake_at: Option<Timestamp>,
 }
 
 impl Runner {
     /// A runner without partitions.
-    pub fn new(mailbox: Mailbox<Delivery>, clock: Arc<dyn platform::clock::Clock>) -> Self {
-        Self { mailbox, residents: BTreeMap::new(), clock: StampClock::new(clock), wake_at: None }
+    pub fn new(mailbox: Mailbox<Delivery>, clock: Arc<dyn platform::clock::Clock>, calm: fn()) -> Self {
+        Self { mailbox, residents: BTreeMap::new(), clock: StampClock::new(clock), calm, wake_at: None }
     }
 
     /// Runs until told to stop.
@@ -57,7 +59,8 @@ impl Runner {
         let mut touched = BTreeSet::new();
         loop {
             // The clock is asked again only where there is time to wait.
-            self.mailbox.receive(&mut deliveries, || Some(self.wake_at?.since(self.clock.peek())));
+            let patience = || Some(self.wake_at?.since(self.clock.peek()));
+            self.mailbox.receive_calmly(&mut deliveries, patience, self.calm);
             let now = self.clock.now();
             for delivery in deliveries.drain(..) {
                 if let Delivery::Stop = delivery {

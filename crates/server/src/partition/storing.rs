@@ -3,6 +3,7 @@
 //! Not here: writing them (`node::store_writer`). The log may drop only what the tables hold durably.
 
 use bytes::Bytes;
+use engine::rows::WorkingSet;
 use engine::time::Timestamp;
 
 use super::core::{Halt, Partition, Storing};
@@ -16,6 +17,9 @@ impl Partition {
         self.overlay.stored(upto);
         if self.overlay.oldest().is_none() {
             self.dirty_since = None;
+            // Nothing has changed since the checkpoint was begun: whoever waits here waits quietly,
+            // and the tables have everything.
+            self.rows = WorkingSet::new();
         }
         self.feed(replication::Input::Compact { upto })?;
         Ok(())
@@ -24,9 +28,10 @@ impl Partition {
     /// Begins a checkpoint when enough has gathered: the committed changes, the applied position,
     /// one transaction.
     pub(super) fn checkpoint(&mut self, now: Timestamp, outputs: &mut Outputs) {
+        let is_too_much = self.change_share.hold(self.overlay.bytes()).is_some();
         let Some(oldest) = self.overlay.oldest() else { return };
         let due = self.dirty_since.get_or_insert(now).plus(self.tuning.checkpoint_age);
-        let enough = self.overlay.bytes() >= self.tuning.checkpoint_bytes || now >= due;
+        let enough = is_too_much || now >= due;
         if self.storing == Storing::Busy || !enough || oldest > self.committed.index {
             return;
         }

@@ -29,8 +29,12 @@ use crate::dispatch::{
     self, Claims, Dispatch, Filter, Grant, Item, Measure, Offer, Past, PerKind, TokenKey, Work, Worker,
     WorkerStream,
 };
+use crate::node::budget::Budget;
 use crate::observe::metrics::Metrics;
 
+/// Bytes of rows in memory, and of changes that are not in the tables.
+const ROWS_MAX: usize = 64 << 10;
+const CHANGES_MAX: usize = 32 << 10;
 const TABLES: &str = "/data/p.redb";
 const KEY: GroupKey = GroupKey { partition: 1 << 32, lineage: 1, replica: 1 };
 
@@ -64,7 +68,12 @@ impl Solo {
         let applied = replication::LogId { term: applied.term, index: applied.index };
         let group = Group::open(config, recovered.groups.remove(&KEY), applied).expect("a group");
         let machine = Machine::Partition { id: PartitionId(0), of: 1 };
-        let tuning = Tuning { checkpoint_age: Duration::from_secs(1), ..Tuning::default() };
+        let tuning = Tuning {
+            working_set: Budget::new(ROWS_MAX),
+            changes: Budget::new(CHANGES_MAX),
+            checkpoint_age: Duration::from_secs(1),
+            ..Tuning::default()
+        };
         let parts = Parts { machine, group, tables: Arc::clone(&tables), lineage: Lineage(1), tuning };
         let partition = Partition::open(parts).expect("a partition");
         let now = Timestamp::new(1_700_000_000, 0);
@@ -112,8 +121,12 @@ impl Solo {
     }
 
     fn start_order(&mut self) {
+        self.start_named("order-1");
+    }
+
+    fn start_named(&mut self, instance: &str) {
         let started = self.ask(Command::StartOrchestration(StartOrchestration {
-            instance: "order-1".to_owned(),
+            instance: instance.to_owned(),
             execution: "e".repeat(32),
             name: "order".to_owned(),
             ..Default::default()
@@ -214,6 +227,25 @@ fn an_orchestration_with_an_activity_completes_across_two_restarts() {
     solo.complete_activity(key);
     assert_eq!(solo.complete_turn(vec![done()]), Reply::Done);
     assert_eq!(solo.status(), Some(StatusName::Completed));
+}
+
+#[test]
+fn instances_that_wait_take_memory_up_to_a_bound_and_none_once_they_are_in_the_tables() {
+    let mut solo = Solo::start(&Arc::new(SimDisk::new(7)));
+    for number in 0..400 {
+        solo.start_named(&format!("order-{number}"));
+        let Tuning { working_set, changes, .. } = &solo.partition.tuning;
+        assert!(working_set.held() <= ROWS_MAX, "{} bytes of rows", working_set.held());
+        // The change that goes beyond the bound begins the checkpoint.
+        assert!(changes.held() <= CHANGES_MAX + 4_096, "{} bytes of changes", changes.held());
+        assert_eq!(solo.partition.group.held(), 0, "the log's entries are in the log");
+    }
+    assert!(solo.partition.stored > 100, "checkpoints came early: {}", solo.partition.stored);
+    solo.now = solo.now.plus(Duration::from_secs(2));
+    solo.feed(Event::Woke);
+    let Tuning { working_set, changes, .. } = &solo.partition.tuning;
+    assert_eq!((working_set.held(), changes.held()), (0, 0));
+    assert_eq!(solo.status(), Some(StatusName::Pending), "it is read back from the tables");
 }
 
 #[derive(Debug)]

@@ -13,6 +13,7 @@ use engine::id::{Lineage, PartitionId};
 use platform::fault::{SimClock, SimDisk};
 use replication::{Config, Group, Proof, ReplicaId};
 use server::dispatch::Work;
+use server::node::budget::Budget;
 use server::partition::clock::StampClock;
 use server::partition::core::{Partition, Parts};
 use server::partition::machine::Machine;
@@ -261,8 +262,8 @@ fn tuning(seed: u64) -> Tuning {
         _ => (1 << 20, 20_000),
     };
     Tuning {
-        working_set_bytes: 4 << 10,
-        checkpoint_bytes,
+        working_set: Budget::new(4 << 10),
+        changes: Budget::new(checkpoint_bytes),
         checkpoint_age: Duration::from_millis(age_ms),
         termination_wait: Duration::from_millis(300),
         resend_after: Duration::from_millis(200),

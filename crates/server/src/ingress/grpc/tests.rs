@@ -52,6 +52,7 @@ impl Bench {
             disk: Arc::new(platform::fault::SimDisk::new(1)),
             clock: Arc::new(platform::real::RealClock::new()),
             entropy: Arc::new(platform::fault::SimEntropy::new(1)),
+            calm: || {},
         };
         let metrics = Arc::new(Metrics::new("test", Duration::ZERO));
         let node = Node::start(config, platform, metrics).await.expect("the node starts");

@@ -139,6 +139,7 @@ impl NodeApi {
         let partitions: i64 = open.iter().map(|hub| i64::from(hub.partitions())).sum();
         self.metrics.partitions.open.set(partitions);
         open.iter().for_each(|hub| hub.measure());
+        self.node.get().inspect(|node| node.measure());
     }
 
     /// Work that no connected worker takes, or that workers keep giving back, by hub and name.

@@ -75,6 +75,10 @@ pub struct LogMetrics {
     pub rows: Counter,
     /// Bytes written to tables.
     pub row_bytes: Counter,
+    /// Bytes of rows in memory.
+    pub cached_bytes: Gauge,
+    /// Bytes of changed rows that are not in the tables yet.
+    pub unstored_bytes: Gauge,
 }
 
 /// Of the node's partitions.

@@ -204,6 +204,13 @@ impl Register {
         self.add("checkpoints", "", "Checkpoints of partitions' tables", log.checkpoints.clone());
         self.add("table_rows_written", "", "Rows written to tables", log.rows.clone());
         self.bytes("table_written", "", "Written to tables", log.row_bytes.clone());
+        self.bytes("rows_cached", "", "Rows in memory", log.cached_bytes.clone());
+        self.bytes(
+            "rows_unstored",
+            "",
+            "Changed rows that are not in the tables yet",
+            log.unstored_bytes.clone(),
+        );
     }
 
     pub(super) fn partitions(&mut self, partitions: &PartitionMetrics) {
