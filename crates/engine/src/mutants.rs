@@ -22,6 +22,12 @@ pub const OUTBOX_DELETED_BEFORE_ACKNOWLEDGEMENT: &str = "outbox-deleted-before-a
 pub const REQUEST_ID_IGNORED: &str = "request-id-ignored";
 /// A subscription is taken to have all events once it has some.
 pub const FEED_ACKNOWLEDGED_WHOLLY: &str = "feed-acknowledged-wholly";
+/// A rewound instance waits for tasks that were open when it failed and were given up then.
+pub const REWIND_KEEPS_OPEN_TASKS: &str = "rewind-keeps-open-tasks";
+/// A restarted instance has lost its input.
+pub const RESTART_WITHOUT_INPUT: &str = "restart-without-input";
+/// A recursive termination does not reach the children's children.
+pub const RECURSION_STOPS_AT_CHILDREN: &str = "recursion-stops-at-children";
 
 /// Every seeded bug of this crate.
 pub const ALL: &[&str] = &[
@@ -34,6 +40,9 @@ pub const ALL: &[&str] = &[
     OUTBOX_DELETED_BEFORE_ACKNOWLEDGEMENT,
     REQUEST_ID_IGNORED,
     FEED_ACKNOWLEDGED_WHOLLY,
+    REWIND_KEEPS_OPEN_TASKS,
+    RESTART_WITHOUT_INPUT,
+    RECURSION_STOPS_AT_CHILDREN,
 ];
 
 #[cfg(feature = "mutants")]

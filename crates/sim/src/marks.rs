@@ -36,6 +36,8 @@ pub const ALL: &[&str] = &[
     "instance suspended and resumed",
     "instance terminated",
     "instance purged",
+    "instance rewound",
+    "instance restarted",
     "continue-as-new with events waiting",
     "event for another orchestration",
     "child in another partition",

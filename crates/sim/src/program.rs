@@ -3,7 +3,8 @@
 //!
 //! A program is words: `a3` three activities at once, `b` an activity that fails, `t50` a timer of
 //! 50 ms, `ex` wait for the event `x`, `s1` run program 1 as a sub-orchestration, `nI:x` send the
-//! event `x` to the instance `I`, `c` continue as new. Each step's outcome goes into a running sum;
+//! event `x` to the instance `I`, `c` continue as new, `r` two activities of which one fails, and the
+//! orchestration with it, until somebody has mended it, `w` wait for an event that never comes. Each step's outcome goes into a running sum;
 //! the sum is the orchestration's output, so anything lost, doubled or reordered changes it.
 //!
 //! Not here: giving turns to workers, and sending their answers.
@@ -21,9 +22,18 @@ use engine::time::Timestamp;
 /// Programs that others run as sub-orchestrations, by number. They run none themselves.
 pub const LIBRARY: &[&str] = &["a1", "t5 a2", "a1 c a1", "b a1 t3"];
 
+/// Sub-orchestrations that only some programs run: one that has to be mended, one that is never done,
+/// and one that waits for one of these. Their numbers go on where [`LIBRARY`] ends.
+const APART: &[&str] = &["a1 r", "w", "s5"];
+/// A child that fails until it is mended.
+pub const FRAIL_CHILD: &str = "s4";
+/// A child with a child that is never done.
+pub const ENDLESS_CHILD: &str = "s6";
+
 /// Wire numbers of `OrchestrationStatus`.
 pub const COMPLETED: i32 = 1;
 const CONTINUED_AS_NEW: i32 = 2;
+const FAILED: i32 = 3;
 const TERMINATED: i32 = 5;
 
 /// One word of a program.
@@ -43,6 +53,10 @@ pub enum Word {
     Send(String, String),
     /// Continue as new with the rest.
     Again,
+    /// An activity that fails until the instance is mended, and one beside it that is slower.
+    Frail,
+    /// Wait for what never comes.
+    Never,
 }
 
 /// The words of a program. What is no word is left out: programs are our own.
@@ -63,6 +77,8 @@ fn parse_word(word: &str) -> Option<Word> {
             Word::Send(instance.to_owned(), name.to_owned())
         }
         "c" => Word::Again,
+        "r" => Word::Frail,
+        "w" => Word::Never,
         _ => return None,
     })
 }
@@ -87,8 +103,8 @@ pub fn input(program: &str) -> String {
 }
 
 /// What an activity with this input answers; whoever ran it may add a mark after `#`.
-pub fn activity_result(input: &str) -> Result<String, FailureDetails> {
-    if input.starts_with("fail") {
+pub fn activity_result(input: &str, is_mended: bool) -> Result<String, FailureDetails> {
+    if input.starts_with("fail") || (input.starts_with("frail") && !is_mended) {
         return Err(FailureDetails::new("Simulated", format!("{input} fails")));
     }
     Ok(format!("did {input}"))
@@ -116,14 +132,25 @@ pub fn expected(program: &str, events: &BTreeMap<String, Vec<String>>) -> String
                 *at += 1;
             }
             Word::Child(number) => sum.add(&expected(library(*number), &BTreeMap::new())),
-            Word::Send(..) | Word::Again => {}
+            Word::Frail => {
+                let before = sum;
+                for input in frail_inputs(before) {
+                    sum.add(&format!("did {input}"));
+                }
+            }
+            Word::Send(..) | Word::Again | Word::Never => {}
         }
     }
     format!("{:016x}", sum.0)
 }
 
 fn library(number: usize) -> &'static str {
-    LIBRARY.get(number % LIBRARY.len()).copied().unwrap_or("a1")
+    LIBRARY.iter().chain(APART).nth(number).copied().unwrap_or("a1")
+}
+
+/// The inputs of what a frail step asks for.
+fn frail_inputs(sum: Sum) -> [String; 2] {
+    [format!("frail {:x}", sum.0), format!("beside {:x}", sum.0)]
 }
 
 /// What the history says of the tasks that were asked for.
@@ -214,6 +241,12 @@ impl Replay<'_> {
                 return self.again(&words[at + 1..]);
             }
             let Some(outcomes) = self.step(&word) else { return self.actions };
+            if matches!(word, Word::Frail | Word::Child(_))
+                && outcomes.iter().any(|outcome| outcome == "failed")
+            {
+                self.actions.push(complete(self.next_id, FAILED, None, Vec::new()));
+                return self.actions;
+            }
             outcomes.iter().for_each(|outcome| self.sum.add(outcome));
         }
         let output = format!("{:016x}", self.sum.0);
@@ -264,6 +297,15 @@ impl Replay<'_> {
                 debug_assert!(sent.is_none(), "a sent event has no outcome");
                 Some(Vec::new())
             }
+            Word::Frail => {
+                let outcomes = frail_inputs(self.sum).map(|input| self.activity(input));
+                // A failure is not waited out: what is beside it may be open still.
+                match outcomes.iter().flatten().any(|outcome| outcome == "failed") {
+                    true => Some(vec!["failed".to_owned()]),
+                    false => outcomes.into_iter().collect(),
+                }
+            }
+            Word::Never => None,
             Word::Again => Some(Vec::new()),
         }
     }

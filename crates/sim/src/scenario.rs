@@ -18,6 +18,8 @@ use crate::violation::{self, Violation, require};
 const TROUBLE: Micros = 1_500 * MS;
 /// How long everything may take to end once they do not any more.
 const PEACE: Micros = 60_000 * MS;
+/// How often it is looked whether descendants have ended.
+const LOOK_EVERY: Micros = 200 * MS;
 
 /// Steps of the groups' log alone.
 const GROUP_STEPS: usize = 2_000;
@@ -165,7 +167,15 @@ const NOTICED: &[&str] = &["NodeOpens", "NothingHalts", "RowsAreSound"];
 fn everything_ends(world: &mut World) -> Result<(), Violation> {
     let until = world.now + PEACE;
     let ended = world.run(until, |world| world.clients.all_ended())?;
-    require(ended, "EverythingEnds", || format!("still open: {}", world.clients.waiting().join(", ")))
+    require(ended, "EverythingEnds", || format!("still open: {}", world.clients.waiting().join(", ")))?;
+    // Descendants of what was ended end a little later.
+    while world.open_instances() > 0 {
+        require(world.now < until + PEACE, "EverythingEnds", || {
+            format!("{} descendants are still open", world.open_instances())
+        })?;
+        world.run(world.now + LOOK_EVERY, |_| false)?;
+    }
+    Ok(())
 }
 
 fn replicas_agree(world: &mut World) -> Result<(), Violation> {

@@ -73,7 +73,10 @@ impl World {
         let number = self.workers.next;
         let (done, command) = match item {
             Item::Turn(turn, epoch) => self.turn(turn, *epoch)?,
-            Item::Activity(task, epoch) => activity(task, *epoch, number),
+            Item::Activity(task, epoch) => {
+                let is_mended = self.clients.is_mended(&task.key.instance);
+                activity(task, *epoch, number, is_mended)
+            }
         };
         self.trace.line(format_args!("{} item {number} {done:?}", self.now));
         self.workers.items.insert(number, done);
@@ -181,12 +184,13 @@ fn token(epoch: Epoch) -> TokenEpoch {
     TokenEpoch { lineage: epoch.lineage.0, lease: epoch.lease.0, term: epoch.term }
 }
 
-fn activity(task: &ActivityTask, epoch: Epoch, number: u64) -> (Done, Command) {
+fn activity(task: &ActivityTask, epoch: Epoch, number: u64, is_mended: bool) -> (Done, Command) {
     let mark = format!("#{number}");
-    let (result, failure) = match program::activity_result(task.input.as_deref().unwrap_or_default()) {
-        Ok(result) => (Some(format!("{result}{mark}")), None),
-        Err(failure) => (None, Some(failure)),
-    };
+    let (result, failure) =
+        match program::activity_result(task.input.as_deref().unwrap_or_default(), is_mended) {
+            Ok(result) => (Some(format!("{result}{mark}")), None),
+            Err(failure) => (None, Some(failure)),
+        };
     let command = CompleteActivity {
         activity: task.key.clone(),
         epoch: token(epoch),

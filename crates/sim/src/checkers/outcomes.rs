@@ -17,6 +17,9 @@ use crate::violation::{Violation, require};
 enum Asked {
     Termination,
     Purge,
+    Restart,
+    /// It may fail, until it is mended.
+    Frail,
 }
 
 /// What is known of one instance.
@@ -55,6 +58,21 @@ impl Outcomes {
         self.instances.entry(instance.to_owned()).or_default().asked.insert(Asked::Purge);
     }
 
+    /// A restart was asked for: from here on it may be open again.
+    pub fn on_restart(&mut self, instance: &str) {
+        self.instances.entry(instance.to_owned()).or_default().asked.insert(Asked::Restart);
+    }
+
+    /// Its program fails until it is mended.
+    pub fn on_frail(&mut self, instance: &str) {
+        self.instances.entry(instance.to_owned()).or_default().asked.insert(Asked::Frail);
+    }
+
+    /// It is mended and was rewound: from here on it must not fail.
+    pub fn on_mended(&mut self, instance: &str) {
+        self.instances.entry(instance.to_owned()).or_default().asked.remove(&Asked::Frail);
+    }
+
     /// A committed answer shows the instance, or that there is none. `expected`: what its program
     /// comes to. Returns whether it has ended.
     pub fn on_view(
@@ -76,7 +94,7 @@ impl Outcomes {
             format!("{instance} is shown as of {:?}, before as of {before:?}", view.updated)
         })?;
         let ended = (view.status, view.output.clone());
-        if let Some(before) = &known.ended {
+        if let Some(before) = known.ended.as_ref().filter(|_| !known.asked.contains(&Asked::Restart)) {
             require(*before == ended, "OneTerminalState", || {
                 format!("{instance} had ended as {before:?} and is now {ended:?}")
             })?;
@@ -92,6 +110,8 @@ impl Outcomes {
                 let may = known.asked.contains(&Asked::Termination);
                 require(may, "NothingAcknowledgedLost", || format!("{instance} was terminated by nobody"))?;
             }
+            // No end: somebody will rewind it.
+            StatusName::Failed if known.asked.contains(&Asked::Frail) => return Ok(true),
             StatusName::Failed => {
                 let detail = format!("{instance} failed: {:?}", view.failure);
                 return Err(Violation { invariant: "NothingAcknowledgedLost", detail });

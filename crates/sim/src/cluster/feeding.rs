@@ -182,6 +182,18 @@ impl World {
         Ok(())
     }
 
+    /// Instances that have not ended, as the leaders know; one more for each partition without one.
+    pub fn open_instances(&self) -> u64 {
+        let open = |partition: PartitionId| {
+            let node = self.nodes.get(self.leader(partition)?)?;
+            let rows = node.process.as_ref()?.residents.get(&partition)?.core.whole().ok()?;
+            let counts = engine::partition::view::counts(&rows).ok()?;
+            let open = counts.by_status.into_iter().filter(|(status, _)| !status.is_terminal());
+            Some(open.map(|(_, count)| count).sum::<u64>())
+        };
+        (0..self.setup.partitions).map(PartitionId).map(|partition| open(partition).unwrap_or(1)).sum()
+    }
+
     fn look_at_rows(&mut self, life: Life, partition: PartitionId) -> Result<(), Violation> {
         let Some(resident) = self.resident(life, partition) else { return Ok(()) };
         let rows = match resident.core.whole() {

@@ -4,11 +4,12 @@
 //! Not here: what the answers must be (`checkers::outcomes`). An answer that is unknown, late or
 //! lost is neither yes nor no.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use engine::id::{InstanceId, PartitionId};
 use engine::partition::command::{
-    Command, Moment, Purge, RaiseEvent, RequestId, Resume, StartOrchestration, Suspend, Terminate,
+    Command, Moment, Purge, RaiseEvent, RequestId, Restart, Resume, Rewind, StartOrchestration, Suspend,
+    Terminate,
 };
 use engine::partition::effect::{Refusal, Reply};
 use engine::partition::view::InstanceView;
@@ -46,6 +47,8 @@ pub struct Clients {
     next_call: u64,
     /// Those that are told to remove what has ended.
     purging: bool,
+    /// Those of whom what makes them fail is mended.
+    mended: BTreeSet<String>,
 }
 
 impl Clients {
@@ -63,6 +66,7 @@ impl Clients {
             calls: BTreeMap::new(),
             next_call: 0,
             purging: false,
+            mended: BTreeSet::new(),
         }
     }
 
@@ -84,6 +88,12 @@ impl Clients {
     /// When an instance was told to start, if it was.
     pub fn scheduled(&self, instance: &str) -> Option<Timestamp> {
         self.clients.iter().find(|client| client.script.instance == instance)?.script.scheduled
+    }
+
+    /// Whether what makes this instance fail is mended: it or its topmost parent was rewound.
+    pub fn is_mended(&self, instance: &str) -> bool {
+        let top = instance.split('/').next().unwrap_or(instance);
+        self.mended.contains(top)
     }
 
     /// Those that have not, for people.
@@ -147,7 +157,14 @@ impl Client {
                 Command::Terminate(Terminate { instance, request, output: None, recursive: true })
             }
             Deed::Purge => Command::Purge(Purge { instance, request: None, recursive: false }),
-            Deed::Look | Deed::Await(_) => return None,
+            // A repeat that comes late must not be answered by what was true at the first try.
+            Deed::Rewind => Command::Rewind(Rewind { instance, request: None, reason: None }),
+            Deed::Restart => Command::Restart(Restart {
+                execution: execution(&format!("{instance} anew")),
+                instance,
+                request,
+            }),
+            Deed::Look | Deed::AwaitFailure | Deed::AwaitEnd | Deed::Await(_) => return None,
         })
     }
 }
@@ -191,11 +208,21 @@ impl World {
         client.tries += 1;
         let (tries, partition) = (client.tries, client.partition);
         let (command, instance) = (client.command(deed), client.script.instance.clone());
+        let client_is_frail = client.script.deeds.iter().any(|(_, deed)| *deed == Deed::AwaitFailure);
         match deed {
             Deed::Terminate => self.checkers.outcomes.on_termination(&instance),
             Deed::Purge => self.checkers.outcomes.on_purge(&instance),
-            Deed::Start | Deed::Raise { .. } | Deed::Suspend | Deed::Resume | Deed::Look | Deed::Await(_) => {
-            }
+            Deed::Start if client_is_frail => self.checkers.outcomes.on_frail(&instance),
+            Deed::Restart => self.checkers.outcomes.on_restart(&instance),
+            Deed::Rewind => drop(self.clients.mended.insert(instance.clone())),
+            Deed::Start
+            | Deed::Raise { .. }
+            | Deed::Suspend
+            | Deed::Resume
+            | Deed::Look
+            | Deed::AwaitFailure
+            | Deed::AwaitEnd
+            | Deed::Await(_) => {}
         }
         if tries > 1 {
             self.marks.reach("client call repeated");
@@ -268,7 +295,8 @@ impl World {
             client.call = None;
             client.tries = 0;
             client.ended = ended && client.at >= client.script.deeds.len();
-            client.at = (client.at + 1).min(client.script.deeds.len());
+            let stays = matches!(deed, Deed::AwaitFailure | Deed::AwaitEnd) && !ended;
+            client.at = (client.at + usize::from(!stays)).min(client.script.deeds.len());
             self.queue.push(self.now + pause, Happening::Client(at));
         }
         Ok(())
@@ -292,6 +320,13 @@ impl World {
             }
             (Deed::Suspend, Reply::Done) => self.marks.reach("instance suspended and resumed"),
             (Deed::Terminate, Reply::Done) => self.marks.reach("instance terminated"),
+            (Deed::Rewind, reply) => {
+                self.checkers.outcomes.on_mended(instance);
+                if *reply == Reply::Done {
+                    self.marks.reach("instance rewound");
+                }
+            }
+            (Deed::Restart, Reply::Started { .. }) => self.marks.reach("instance restarted"),
             (Deed::Purge, Reply::Purged { .. }) => {
                 self.marks.reach("instance purged");
                 return Ok(Some(true));

@@ -36,6 +36,14 @@ pub enum Deed {
     Look,
     /// Remove it once it has ended.
     Purge,
+    /// Look until it has failed, or ended otherwise.
+    AwaitFailure,
+    /// Mend what made it fail, and let it try again.
+    Rewind,
+    /// Look until it has ended.
+    AwaitEnd,
+    /// Begin it anew.
+    Restart,
     /// Wait until another orchestration is known to have started.
     Await(String),
 }
@@ -139,7 +147,31 @@ fn script(
     let scheduled = random
         .chance(150)
         .then(|| Timestamp::new(EPOCH_SECONDS, 0).plus(Duration::from_micros(random.below(400 * MS))));
+    let mut words = words.to_vec();
+    lives(random, &mut words, ends_early, &mut deeds);
     let program = words.join(" ");
     let expected = program::expected(&program, &events);
     Script { instance: name.to_owned(), program, expected, scheduled, deeds }
+}
+
+/// Some fail and are rewound, some begin anew, and some that are ended have descendants that would
+/// never end alone.
+fn lives(random: &SimEntropy, words: &mut Vec<String>, ends_early: bool, deeds: &mut Vec<(Micros, Deed)>) {
+    let pause = || 100 + random.below(20 * MS);
+    let hears = words.iter().any(|word| word.starts_with(['e', 'n']));
+    match random.below(10) {
+        _ if ends_early && random.chance(500) => words.push(program::ENDLESS_CHILD.to_owned()),
+        _ if ends_early => {}
+        0..2 => {
+            let frail = if random.chance(500) { "r" } else { program::FRAIL_CHILD };
+            words.push(frail.to_owned());
+            deeds.push((pause(), Deed::AwaitFailure));
+            deeds.push((pause(), Deed::Rewind));
+        }
+        2..4 if !hears => {
+            deeds.push((pause(), Deed::AwaitEnd));
+            deeds.push((pause(), Deed::Restart));
+        }
+        _ => {}
+    }
 }

@@ -3,6 +3,7 @@
 //! Not here: a restart under another id, which is a start like any other (`server::ingress`). What
 //! the instance was begun with is kept; its history, its parent and its children are not.
 
+use crate::mutants;
 use crate::partition::apply::lifecycle::{self, Reach};
 use crate::partition::command::Restart;
 use crate::partition::effect::{Refusal, Reply};
@@ -18,7 +19,8 @@ pub(super) fn apply(state: &mut State, command: &Restart) -> Loaded<Reply> {
     if !ended.is_ended() {
         return Ok(Reply::Refused(Refusal::NotEnded));
     }
-    let input = state.text(&ended, Value::Input)?;
+    let kept = !mutants::active(mutants::RESTART_WITHOUT_INPUT);
+    let input = state.text(&ended, Value::Input)?.filter(|_| kept);
     let birth = Birth {
         name: ended.row.name.clone(),
         version: ended.row.version.clone(),

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::id::InstanceId;
 use crate::limits;
+use crate::mutants;
 use crate::partition::command::{Command, MessageBody, PurgeInstance, Sweep, TerminateInstance};
 use crate::partition::effect::Effect;
 use crate::partition::state::children::ChildRow;
@@ -114,7 +115,7 @@ fn terminate_children(state: &mut State, sweep: &mut SweepRow, page: &mut Page) 
             instance: row.child,
             parent: Some(row.parent),
             output: None,
-            recursive: true,
+            recursive: !mutants::active(mutants::RECURSION_STOPS_AT_CHILDREN),
         };
         state.send(&child, MessageBody::TerminateInstance(message))?;
     }

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{EventKind, HistoryEvent, SubOrchestrationInstanceCreated};
+use crate::mutants;
 use crate::partition::effect::Refusal;
 use crate::partition::state::children::ChildRow;
 use crate::partition::state::history::Audience;
@@ -161,7 +162,7 @@ pub(super) fn unfail(history: History, children: &[ChildRow]) -> Result<Kept, Re
     let mut awaited = BTreeMap::new();
     for step in &reading.steps {
         let again = match step.standing {
-            Standing::Open => true,
+            Standing::Open => !mutants::active(mutants::REWIND_KEEPS_OPEN_TASKS),
             Standing::Succeeded => false,
             Standing::Failed { at, turn } => {
                 let unhandled = turn == last || !reading.asking.contains(&turn);
