@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use outlast_sdk::Client;
 
-use super::{SYNCS, completed, wait_for_go, worker};
+use super::{Protocol, SYNCS, completed, wait_for_go, worker};
 use crate::process::Server;
 
 const RUNS: u32 = 200;
@@ -16,7 +16,7 @@ const COMMITS_MAX: f64 = 3.0;
 
 pub(crate) async fn run(server: Server) -> anyhow::Result<String> {
     let client = Client::new(&server.grpc)?;
-    let worker = worker(&server).start()?;
+    let worker = worker(&server, Protocol::Published).start()?;
     let mut times = Vec::new();
     let mut commits = 0;
     for number in 0..RUNS {

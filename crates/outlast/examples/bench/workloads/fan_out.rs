@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use outlast_sdk::{ActivityContext, Client, Context, Failure, activity, orchestration};
 
-use super::{SYNCS, TURNS, one, worker};
+use super::{Protocol, SYNCS, TURNS, one, worker};
 use crate::process::{Server, used};
 
 const RUNS: u32 = 20;
@@ -24,9 +24,9 @@ async fn double(_: ActivityContext, number: u64) -> Result<u64, Failure> {
     Ok(number * 2)
 }
 
-pub(crate) async fn run(server: Server) -> anyhow::Result<String> {
+pub(crate) async fn run(server: Server, protocol: Protocol) -> anyhow::Result<String> {
     let client = Client::new(&server.grpc)?;
-    let worker = worker(&server).orchestration(fan_out).activity(double);
+    let worker = worker(&server, protocol).orchestration(fan_out).activity(double);
     let worker = worker.activities_max(1_000).start()?;
     one(&client, fan_out, 1_000).await?;
     let (turns, syncs) = (server.counter(TURNS)?, server.counter(SYNCS)?);

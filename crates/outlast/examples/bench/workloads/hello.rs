@@ -7,15 +7,15 @@ use std::time::Instant;
 
 use outlast_sdk::Client;
 
-use super::{SYNCS, hello_sequence, many, one, worker};
+use super::{Protocol, SYNCS, hello_sequence, many, one, worker};
 use crate::process::{Server, used};
 
 const IN_FLIGHT: usize = 512;
 const TOTAL: usize = 10_000;
 
-pub(crate) async fn run(server: Server) -> anyhow::Result<String> {
+pub(crate) async fn run(server: Server, protocol: Protocol) -> anyhow::Result<String> {
     let client = Client::new(&server.grpc)?;
-    let worker = worker(&server).start()?;
+    let worker = worker(&server, protocol).start()?;
     sequences(&client, 1_000).await?;
     let (server_before, own_before, syncs) = (server.used()?, used("self")?, server.counter(SYNCS)?);
     let began = Instant::now();

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use outlast_sdk::Client;
 
-use super::{hello_sequence, one, worker};
+use super::{Protocol, hello_sequence, one, worker};
 use crate::process::Server;
 
 pub(crate) async fn run(server: Server) -> anyhow::Result<String> {
     let client = Client::new(&server.grpc)?;
-    let worker = worker(&server).start()?;
+    let worker = worker(&server, Protocol::Published).start()?;
     let began = Instant::now();
     one(&client, hello_sequence, "a").await?;
     let first = began.elapsed();

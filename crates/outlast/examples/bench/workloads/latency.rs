@@ -7,16 +7,16 @@ use std::time::Instant;
 
 use outlast_sdk::Client;
 
-use super::{SYNCS, hello_sequence, one, worker};
+use super::{Protocol, SYNCS, hello_sequence, one, worker};
 use crate::process::Server;
 
 /// Commits on the critical path of one hello sequence: the start, five activities, the end.
 const COMMITS_MAX: f64 = 7.0;
 
-pub(crate) async fn run(server: Server) -> anyhow::Result<String> {
+pub(crate) async fn run(server: Server, protocol: Protocol) -> anyhow::Result<String> {
     const RUNS: u32 = 200;
     let client = Client::new(&server.grpc)?;
-    let worker = worker(&server).start()?;
+    let worker = worker(&server, protocol).start()?;
     for _ in 0..20 {
         one(&client, hello_sequence, "a").await?;
     }

@@ -22,8 +22,19 @@ use tokio::task::JoinSet;
 use crate::process::Server;
 
 /// All of them, in the order in which they run: the short ones first.
-pub(crate) const NAMES: [&str; 8] =
-    ["idle", "latency", "event", "fan_out", "timers", "hello", "waiting", "lists"];
+pub(crate) const NAMES: [&str; 11] = [
+    "idle",
+    "latency",
+    "latency_batched",
+    "event",
+    "fan_out",
+    "fan_out_batched",
+    "timers",
+    "hello",
+    "hello_batched",
+    "waiting",
+    "lists",
+];
 
 /// Syncs of the log counted by the server.
 const SYNCS: &str = "outlast_log_syncs_total";
@@ -37,11 +48,14 @@ pub(crate) async fn run(name: &str) -> anyhow::Result<String> {
     let server = Server::start()?;
     match name {
         "idle" => idle::run(server).await,
-        "latency" => latency::run(server).await,
+        "latency" => latency::run(server, Protocol::Published).await,
+        "latency_batched" => latency::run(server, Protocol::Batched).await,
         "event" => event::run(server).await,
-        "fan_out" => fan_out::run(server).await,
+        "fan_out" => fan_out::run(server, Protocol::Published).await,
+        "fan_out_batched" => fan_out::run(server, Protocol::Batched).await,
         "timers" => timers::run(server).await,
-        "hello" => hello::run(server).await,
+        "hello" => hello::run(server, Protocol::Published).await,
+        "hello_batched" => hello::run(server, Protocol::Batched).await,
         "waiting" => waiting::run(server).await,
         "lists" => lists::run(server).await,
         other => anyhow::bail!("no benchmark is named {other}; there are {}", NAMES.join(", ")),
@@ -66,9 +80,22 @@ async fn wait_for_go(ctx: Context, _: u32) -> Result<u32, Failure> {
     ctx.wait_event::<u32>("go").await
 }
 
+/// How a worker speaks.
+#[derive(Debug, Clone, Copy)]
+enum Protocol {
+    /// As SDKs of other languages do: each answer is a call.
+    Published,
+    /// Outlast's own stream of lists.
+    Batched,
+}
+
 /// A worker with what most workloads run.
-fn worker(server: &Server) -> Worker {
-    Worker::new(&server.grpc).orchestration(hello_sequence).orchestration(wait_for_go).activity(hello_to)
+fn worker(server: &Server, protocol: Protocol) -> Worker {
+    let worker = match protocol {
+        Protocol::Published => Worker::new(&server.grpc).published_protocol(),
+        Protocol::Batched => Worker::new(&server.grpc),
+    };
+    worker.orchestration(hello_sequence).orchestration(wait_for_go).activity(hello_to)
 }
 
 /// Starts one orchestration and waits until it has completed.

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use outlast_sdk::{Client, Context, Failure, orchestration};
 
-use super::{SYNCS, WAIT, many, worker};
+use super::{Protocol, SYNCS, WAIT, many, worker};
 use crate::process::Server;
 
 const INSTANCES: usize = 10_000;
@@ -30,7 +30,7 @@ async fn sleep_until(ctx: Context, due_us: u64) -> Result<i64, Failure> {
 
 pub(crate) async fn run(server: Server) -> anyhow::Result<String> {
     let client = Client::new(&server.grpc)?;
-    let worker = worker(&server).orchestration(sleep_until).start()?;
+    let worker = worker(&server, Protocol::Published).orchestration(sleep_until).start()?;
     let due = SystemTime::now() + LEAD;
     let due_us = u64::try_from(due.duration_since(SystemTime::UNIX_EPOCH)?.as_micros())?;
     many(INSTANCES, 512, |number| {
