@@ -42,6 +42,8 @@ struct Cause {
     #[serde(default)]
     cause: Option<Box<Cause>>,
     #[serde(default)]
+    non_retriable: bool,
+    #[serde(default)]
     properties: serde_json::Map<String, serde_json::Value>,
 }
 
@@ -131,6 +133,7 @@ fn event(line: Line) -> Result<Option<Event>, Failure> {
 fn failure(cause: Cause) -> Failure {
     let mut failure = Failure::new(cause.kind, cause.message);
     failure.cause = cause.cause.map(|cause| Box::new(self::failure(*cause)));
+    failure.non_retriable = cause.non_retriable;
     failure.properties = cause.properties.into_iter().collect();
     failure
 }

@@ -6,6 +6,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use outlast_sdk::testing::replay;
 use outlast_sdk::{
     ActivityContext, Client, Context, Ended, Event, Failure, Query, Retry, Running, Status, Worker, activity,
     orchestration,
@@ -64,7 +65,7 @@ async fn counts(ctx: Context, so_far: u32) -> Result<u32, Failure> {
 }
 
 /// Runs a worker and a client of a fresh server around the body.
-fn with<F: Future<Output = Result<(), outlast_sdk::Error>>>(body: impl FnOnce(Client) -> F) {
+fn with<F: Future<Output = Result<(), outlast_sdk::Error>>>(body: impl FnOnce(Client) -> F) -> (Server, Scratch) {
     let scratch = Scratch::new();
     let server = Server::start(&scratch.join("data"));
     let runtime = tokio::runtime::Runtime::new().expect("a runtime can be made");
@@ -73,6 +74,7 @@ fn with<F: Future<Output = Result<(), outlast_sdk::Error>>>(body: impl FnOnce(Cl
         body(Client::new(&server.grpc()).expect("the address is one")).await.expect("the server answers");
         worker.stop().await;
     });
+    (server, scratch)
 }
 
 async fn worker(server: &Server) -> Running {
@@ -100,6 +102,20 @@ fn an_error_enum_comes_through_a_child_to_the_client_as_it_was() {
         assert_eq!(attempts.iter().filter(|step| step.kind == "TaskScheduled").count(), 1);
         Ok(())
     });
+}
+
+#[test]
+fn a_history_that_was_printed_says_whether_code_still_fits() {
+    let (server, _scratch) = with(async |client| {
+        client.start(order, "pens").id("kept").await?.wait(DEADLINE).await?;
+        client.start(customer, "ink").id("bob").await?.wait(DEADLINE).await?;
+        Ok(())
+    });
+    let printed = |id: &str| server.ask(&["instance", "history", id]).to_string();
+    replay(order, &printed("kept")).expect("the code is the same");
+    replay(customer, &printed("bob")).expect("the code is the same");
+    let message = replay(counts, &printed("kept")).expect_err("the code is another one").message;
+    assert!(message.starts_with("history has TaskScheduled 'sell' at step 1"), "{message}");
 }
 
 #[test]

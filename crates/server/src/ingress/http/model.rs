@@ -323,7 +323,7 @@ pub enum WaitingKind {
 }
 
 /// Why an instance or task failed.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct Failure {
     /// The kind of error, as the worker names it.
     #[serde(rename = "type")]
@@ -337,6 +337,12 @@ pub struct Failure {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(no_recursion)]
     pub cause: Option<Box<Failure>>,
+    /// Another attempt cannot cure it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub non_retriable: bool,
+    /// The error's own fields.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub properties: BTreeMap<String, serde_json::Value>,
 }
 
 /// A page of instances.

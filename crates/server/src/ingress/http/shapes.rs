@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use engine::catalog::HubView;
-use engine::event::{EventKind, FailureDetails, HistoryEvent as Event};
+use engine::event::{EventKind, FailureDetails, HistoryEvent as Event, Value, ValueKind};
 use engine::limits;
 use engine::partition::StatusName;
 use engine::partition::command::Moment;
@@ -103,10 +103,34 @@ pub(super) fn failure(details: FailureDetails) -> Failure {
             message: details.error_message,
             stack_trace: details.stack_trace,
             cause: cause.map(Box::new),
+            non_retriable: details.is_non_retriable,
+            properties: details.properties.into_iter().map(|(name, value)| (name, plain(value))).collect(),
         })
     };
     let failure = chain.into_iter().rev().fold(None, nest);
     failure.expect("a chain begins with the failure itself")
+}
+
+/// A value as JSON. What a decoder has let in is not deep.
+fn plain(value: Value) -> serde_json::Value {
+    match value.kind {
+        None | Some(ValueKind::Null(_)) => serde_json::Value::Null,
+        Some(ValueKind::Bool(value)) => value.into(),
+        Some(ValueKind::Text(value)) => value.into(),
+        Some(ValueKind::Number(value)) => number(value),
+        Some(ValueKind::Array(array)) => array.values.into_iter().map(plain).collect(),
+        Some(ValueKind::Object(object)) => {
+            object.fields.into_iter().map(|(name, value)| (name, plain(value))).collect()
+        }
+    }
+}
+
+/// The wire has doubles only; whole ones are shown as people would write them.
+#[expect(clippy::cast_possible_truncation, reason = "looked at on the line itself")]
+fn number(value: f64) -> serde_json::Value {
+    /// Up to here doubles have every whole number.
+    const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+    if value.fract() == 0.0 && value.abs() <= WHOLE_MAX { (value as i64).into() } else { value.into() }
 }
 
 /// An event of a history; `number` is its place, from 1.

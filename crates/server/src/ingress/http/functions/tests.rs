@@ -29,8 +29,7 @@ fn node() -> Fake {
     }
     let failed = instances.get_mut("failed").expect("it is there");
     failed.output = None;
-    let cause =
-        Failure { kind: "E".to_owned(), message: "no stock".to_owned(), stack_trace: None, cause: None };
+    let cause = Failure { kind: "E".to_owned(), message: "no stock".to_owned(), ..Failure::default() };
     failed.failure = Some(cause);
     Fake::natural(instances, history())
 }
@@ -50,8 +49,7 @@ fn history() -> Vec<HistoryEvent> {
     };
     let named = |event: HistoryEvent, name: &str| HistoryEvent { name: Some(name.to_owned()), ..event };
     let valued = |event: HistoryEvent, value: &str| HistoryEvent { value: Some(stored_json(value)), ..event };
-    let failure =
-        Failure { kind: "E".to_owned(), message: "no stock".to_owned(), stack_trace: None, cause: None };
+    let failure = Failure { kind: "E".to_owned(), message: "no stock".to_owned(), ..Failure::default() };
     vec![
         event(1, "OrchestratorStarted", None),
         valued(named(event(2, "ExecutionStarted", None), "Order"), "{}"),
