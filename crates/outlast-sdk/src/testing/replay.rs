@@ -96,10 +96,25 @@ fn compare(
         }
     }
     match (last, end) {
-        (Some(_), Some(_)) | (None, None) => Ok(()),
+        (Some((_, own)), Some(end)) => compare_ends(&own, end),
+        (None, None) => Ok(()),
         (Some(_), None) => {
             Err(Failure::new(NON_DETERMINISM, "the code comes to its end where history goes on"))
         }
         (None, Some(_)) => Err(Failure::new(NON_DETERMINISM, "history ends here, the code goes on")),
     }
+}
+
+/// Outputs and messages may change with the code; whether it fails, and with what kind of error, may not.
+fn compare_ends(own: &pb::CompleteOrchestrationAction, end: &pb::HistoryEvent) -> Result<(), Failure> {
+    let Some(Event::ExecutionCompleted(end)) = &end.event_type else { return Ok(()) };
+    let kind = |details: &Option<pb::TaskFailureDetails>| match details {
+        Some(details) => format!("the failure '{}'", details.error_type),
+        None => "an output".to_owned(),
+    };
+    let (kept, found) = (kind(&end.failure_details), kind(&own.failure_details));
+    if kept == found {
+        return Ok(());
+    }
+    Err(Failure::new(NON_DETERMINISM, format!("history ends with {kept}, the code with {found}")))
 }

@@ -191,6 +191,8 @@ fn a_kept_history_tells_whether_code_still_fits() {
     assert!(message.starts_with("history goes on with TimerCreated at step 2"), "{message}");
     assert_eq!(replay(waits_twice, HISTORY).unwrap_err().message, "history ends here, the code goes on");
     assert_eq!(replay(waits, "{}").unwrap_err().kind, "InvalidHistory");
+    let message = replay(sum, HISTORY).unwrap_err().message;
+    assert_eq!(message, "history ends with an output, the code with the failure 'Serialization'");
 }
 
 #[test]
