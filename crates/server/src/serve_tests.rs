@@ -22,6 +22,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const UNMOVED: &[(&str, &str)] = &[
     ("outlast_build_info", "says what runs, and that does not change"),
     ("outlast_up_since_timestamp_seconds", "set once, at the start"),
+    ("outlast_lifecycle_events_total", "nobody has subscribed: `events/tests.rs` has receivers"),
+    ("outlast_lifecycle_posts_failed_total", "as above, with receivers that fail"),
     ("outlast_work_items_without_worker", "this run's worker takes everything: `waiting` and `board`"),
     ("outlast_log_poisoned", "a failed sync: `storage/tests/storage/log_fault.rs` and `log_writer`"),
     ("outlast_disk_full", "a full disk: `log_writer`"),
