@@ -10,6 +10,7 @@ use super::crates::{direct, packages, text};
 
 const REASONS: &str = "docs/dependencies.md";
 const PACKAGES_MAX: usize = 350;
+const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 pub(super) fn check_reasons(repository: &Repository) -> Vec<String> {
     let page = repository.texts.get(REASONS).map(String::as_str).unwrap_or_default();
@@ -48,6 +49,23 @@ pub(super) fn check_licences(repository: &Repository) -> Vec<String> {
         found.push(format!("{locked} locked packages, more than {PACKAGES_MAX}"));
     }
     found
+}
+
+/// The part of `cargo deny` that Cargo.lock alone can answer, so that every machine checks it.
+pub(super) fn check_lock(repository: &Repository) -> Vec<String> {
+    let policy: toml::Table =
+        repository.texts.get("deny.toml").and_then(|text| text.parse().ok()).unwrap_or_default();
+    let denied = policy.get("bans").and_then(|bans| bans.get("deny")?.as_array()).into_iter().flatten();
+    let denied: BTreeSet<&str> = denied.filter_map(|ban| ban.get("crate")?.as_str()).collect();
+    let lock = repository.texts.get("Cargo.lock").map(String::as_str).unwrap_or_default();
+    let values = |key: &'static str| {
+        let lines = lock.lines().filter_map(move |line| line.strip_prefix(key));
+        lines.map(|value| value.trim_matches([' ', '=', '"']))
+    };
+    let banned = values("name").filter(|name| denied.contains(name));
+    let banned = banned.map(|name| format!("Cargo.lock: {name} is denied in deny.toml"));
+    let foreign = values("source").filter(|source| *source != CRATES_IO);
+    banned.chain(foreign.map(|source| format!("Cargo.lock: {source} is not crates.io"))).collect()
 }
 
 /// Whether the licences of one alternative are all allowed. As much of SPDX as packages use: where
@@ -95,6 +113,18 @@ mod tests {
         for bad in ["", "GPL-3.0", "MIT AND GPL-3.0", "(MIT OR Apache-2.0) AND GPL-3.0"] {
             assert!(!acceptable(bad, &allowed), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_denied_package_and_a_foreign_source_are_found() {
+        let policy = "[bans]\ndeny = [{ crate = \"bincode\", reason = \"unmaintained\" }]";
+        let found = |lock: &str| check_lock(&Repository::of(&[("deny.toml", policy), ("Cargo.lock", lock)]));
+        let package = |name: &str, source: &str| {
+            format!("[[package]]\nname = \"{name}\"\nversion = \"1.0.0\"\nsource = \"{source}\"\n")
+        };
+        assert_eq!(found(&package("bytes", CRATES_IO)), [""; 0]);
+        assert_eq!(found(&package("bincode", CRATES_IO)).len(), 1);
+        assert_eq!(found(&package("bytes", "git+https://example.org/bytes")).len(), 1);
     }
 
     #[test]

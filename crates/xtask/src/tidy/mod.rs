@@ -11,6 +11,7 @@ mod dependencies;
 mod headers;
 mod invariants;
 mod links;
+mod marks;
 mod sizes;
 mod source;
 mod tree;
@@ -92,9 +93,12 @@ const RULES: &[Rule] = &[
     ("raft, redb and object_store have one owner each", crates::check_owners),
     ("a crate says what it is for and takes the workspace's lints", crates::check_manifests),
     ("each direct dependency has a line on why", dependencies::check_reasons),
+    ("no denied package, and none from elsewhere", dependencies::check_lock),
     ("licences are on the list, and packages few", dependencies::check_licences),
     ("decisions are dated, and edited on their day only", decisions::check),
     ("invariants, their table and their checks agree", invariants::check),
+    ("marks are reached, and those that the page on faults names are marks", marks::check_marks),
+    ("seeded bugs break a line, and the page on faults names tests that exist", marks::check_seeded),
     ("a page has one title and its links resolve", links::check),
     ("few entries in the root, no big blobs, nothing generated", tree::check),
 ];
