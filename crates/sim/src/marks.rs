@@ -32,6 +32,7 @@ pub const ALL: &[&str] = &[
     "completion refused as stale",
     "turn that takes only some of its events",
     "client call delivered twice",
+    "call that cannot be told from its repetition",
     "scheduled start",
     "instance suspended and resumed",
     "instance terminated",

@@ -283,7 +283,7 @@ impl Partition {
 
     fn on_committed(&mut self, id: LogId, data: &Bytes) -> Result<(), Halt> {
         // A leader applied its own entries when it proposed them.
-        if id.index > self.applied.index {
+        if id.index > self.applied.index || mutants::active("own-entry-applied-again") {
             self.apply_committed(id, data)?;
         }
         self.committed = id;

@@ -15,6 +15,7 @@ pub const ALL: &[&str] = &[
     "overlay-dropped-before-stored",
     "outstanding-forgotten",
     "messages-never-sent-again",
+    "own-entry-applied-again",
 ];
 
 #[cfg(feature = "mutants")]

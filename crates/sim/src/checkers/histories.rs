@@ -1,10 +1,11 @@
 //! What workers are given: TimersNeverEarly, by the log's own clock; DeliveredOnce: no outcome of a
-//! task and no external event twice in one execution; HistoryAppendOnly: within one leadership the
+//! task and no external event twice in one execution, and of calls that cannot be told apart no more
+//! events than were sent; HistoryAppendOnly: within one leadership the
 //! past of a turn begins with the past of the turn before.
 //!
 //! Not here: what the orchestration makes of it (`program`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use engine::event::{EventKind, HistoryEvent};
 use engine::time::Timestamp;
@@ -43,14 +44,35 @@ pub struct Given<'a> {
 #[derive(Debug, Default)]
 pub struct Histories {
     pasts: BTreeMap<String, Past>,
+    /// How often an event was sent by calls that cannot be told apart, by payload.
+    unnamed: BTreeMap<String, u64>,
 }
 
 impl Histories {
     /// A worker is given a turn.
     pub fn on_turn(&mut self, given: &Given<'_>) -> Result<(), Violation> {
-        once(given)?;
+        self.once(given)?;
         given.events.iter().try_for_each(|event| not_early(given, event))?;
         self.appended(given)
+    }
+
+    /// An event is sent so often by a call that cannot be told from its repetition.
+    pub fn on_raised(&mut self, payload: &str, times: u64) {
+        *self.unnamed.entry(payload.to_owned()).or_default() += times;
+    }
+
+    fn once(&self, given: &Given<'_>) -> Result<(), Violation> {
+        let mut seen: BTreeMap<String, u64> = BTreeMap::new();
+        for identity in given.events.iter().filter_map(identity) {
+            let sent = identity.strip_prefix("event ").and_then(|payload| self.unnamed.get(payload));
+            let sent = sent.copied().unwrap_or(1);
+            let times = seen.entry(identity.clone()).or_default();
+            *times += 1;
+            require(*times <= sent, "DeliveredOnce", || {
+                format!("{identity} {times} times in {} of {}", given.execution, given.instance)
+            })?;
+        }
+        Ok(())
     }
 
     fn appended(&mut self, given: &Given<'_>) -> Result<(), Violation> {
@@ -93,16 +115,6 @@ fn identity(event: &HistoryEvent) -> Option<String> {
         EventKind::EventRaised(raised) => format!("event {}", raised.input.as_deref().unwrap_or_default()),
         _ => return None,
     })
-}
-
-fn once(given: &Given<'_>) -> Result<(), Violation> {
-    let mut seen = BTreeSet::new();
-    for identity in given.events.iter().filter_map(identity) {
-        require(seen.insert(identity.clone()), "DeliveredOnce", || {
-            format!("{identity} twice in {} of {}", given.execution, given.instance)
-        })?;
-    }
-    Ok(())
 }
 
 fn not_early(given: &Given<'_>, event: &HistoryEvent) -> Result<(), Violation> {

@@ -128,13 +128,16 @@ impl Client {
         }
     }
 
-    fn request(&self) -> Option<RequestId> {
+    fn request(&self, deed: &Deed) -> Option<RequestId> {
+        if !deed.is_named() {
+            return None;
+        }
         let counter = u64::try_from(self.at).unwrap_or(0) + 1;
         Some(RequestId { source: self.script.instance.clone(), counter })
     }
 
     fn command(&self, deed: &Deed) -> Option<Command> {
-        let (instance, request) = (self.script.instance.clone(), self.request());
+        let (instance, request) = (self.script.instance.clone(), self.request(deed));
         Some(match deed {
             Deed::Start => Command::StartOrchestration(StartOrchestration {
                 execution: execution(&self.script.instance),
@@ -245,6 +248,12 @@ impl World {
                 let twice = !self.healed && self.clients.random.chance(50);
                 if twice {
                     self.marks.reach("client call delivered twice");
+                }
+                if let Deed::Raise { payload, .. } = deed
+                    && !deed.is_named()
+                {
+                    self.marks.reach("call that cannot be told from its repetition");
+                    self.checkers.histories.on_raised(payload, 1 + u64::from(twice));
                 }
                 for copy in 0..=u64::from(twice) {
                     let request = Box::new(Request::Partition(command.clone()));

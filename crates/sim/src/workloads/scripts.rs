@@ -63,6 +63,17 @@ pub struct Script {
     pub deeds: Vec<(Micros, Deed)>,
 }
 
+impl Deed {
+    /// Whether the call says which one it is. Without that, each delivery of it counts.
+    pub fn is_named(&self) -> bool {
+        !matches!(self, Self::Raise { name, .. } if name == UNNAMED)
+    }
+}
+
+/// Events of this name are raised by calls that cannot be told apart: a program waits for the first of
+/// them, and may get more.
+pub const UNNAMED: &str = "w";
+
 /// Payloads by the event's name, in order.
 type Events = BTreeMap<String, Vec<String>>;
 
@@ -90,7 +101,13 @@ fn words(random: &SimEntropy) -> Vec<String> {
         13 => "c".to_owned(),
         _ => "a1 c ex".to_owned(),
     };
-    (0..count).flat_map(|at| word(at).split(' ').map(str::to_owned).collect::<Vec<_>>()).collect()
+    let mut words: Vec<_> =
+        (0..count).flat_map(|at| word(at).split(' ').map(str::to_owned).collect::<Vec<_>>()).collect();
+    if random.chance(300) {
+        let at = usize::try_from(random.below(words.len() as u64 + 1)).unwrap_or(0);
+        words.insert(at, format!("e{UNNAMED}"));
+    }
+    words
 }
 
 /// Sometimes one orchestration sends an event to another, which waits for it at its end.
