@@ -12,14 +12,19 @@ use crate::partition::feed::rows as feed;
 use crate::partition::state::activities::ActivityRow;
 use crate::partition::state::children::ChildRow;
 use crate::partition::state::dedup::{OrphanRow, ReceivedRow};
+use crate::partition::state::entities::EntityRow;
+use crate::partition::state::entities::locks::{LockRequestRow, LockedRow};
+use crate::partition::state::entities::mailbox::MailKind;
+use crate::partition::state::entities::scheduled::ScheduledRow;
 use crate::partition::state::finished::FinishedRow;
 use crate::partition::state::history::read_chunk;
-use crate::partition::state::inbox::InboxChunk;
+use crate::partition::state::inbox::InboxItem;
 use crate::partition::state::instances::InstanceRow;
 use crate::partition::state::keys;
 use crate::partition::state::listed::ListedRow;
 use crate::partition::state::meta::MetaRow;
 use crate::partition::state::outbox::OutboxCursor;
+use crate::partition::state::queue::QueueChunk;
 use crate::partition::state::requests::{RequestAgeRow, RequestRow};
 use crate::partition::state::sweeps::SweepRow;
 use crate::partition::state::terminations::TerminationRow;
@@ -34,7 +39,7 @@ pub(crate) fn check(key: &Key, value: &Bytes) -> Result<(), String> {
         keys::INSTANCE => instance(value),
         keys::VALUE | keys::ACTIVITY_INPUT => is::<ValueRow>(value),
         keys::HISTORY => read_chunk(value).map(|_| ()),
-        keys::INBOX => is::<InboxChunk>(value),
+        keys::INBOX => inbox(value),
         keys::ACTIVITY => is::<ActivityRow>(value),
         keys::CHILD => is::<ChildRow>(value),
         keys::TIMER_DUE => is::<DueRow>(value),
@@ -52,6 +57,12 @@ pub(crate) fn check(key: &Key, value: &Bytes) -> Result<(), String> {
         feed::EVENT => is::<feed::EventRow>(value),
         feed::CURSOR => is::<feed::CursorRow>(value),
         feed::LETTER => is::<feed::LetterRow>(value),
+        keys::ENTITY => is::<EntityRow>(value),
+        keys::ENTITY_STATE => is::<ValueRow>(value),
+        keys::MAILBOX => mailbox(value),
+        keys::SCHEDULED => is::<ScheduledRow>(value),
+        keys::LOCK_REQUEST => is::<LockRequestRow>(value),
+        keys::LOCKED => is::<LockedRow>(value),
         catalog::META => is::<catalog::CatalogRow>(value),
         catalog::HUB => is::<catalog::HubRow>(value),
         tag => Err(format!("no room has the tag {tag:#04x}")),
@@ -60,6 +71,16 @@ pub(crate) fn check(key: &Key, value: &Bytes) -> Result<(), String> {
 
 fn is<R: Row>(value: &Bytes) -> Result<(), String> {
     R::decode(value.clone()).map(|_| ()).map_err(|error| error.to_string())
+}
+
+fn inbox(value: &Bytes) -> Result<(), String> {
+    let chunk = QueueChunk::decode(value.clone()).map_err(|error| error.to_string())?;
+    InboxItem::check(&chunk)
+}
+
+fn mailbox(value: &Bytes) -> Result<(), String> {
+    let chunk = QueueChunk::decode(value.clone()).map_err(|error| error.to_string())?;
+    MailKind::check(&chunk)
 }
 
 fn instance(value: &Bytes) -> Result<(), String> {
@@ -90,7 +111,9 @@ mod tests {
 
     #[test]
     fn rows_of_version_1_lose_nothing_when_they_are_read() {
-        for line in include_str!("../tests/formats/v1/rows.txt").lines() {
+        let first = include_str!("../tests/formats/v1/rows.txt").lines();
+        let later = include_str!("../tests/formats/v1/rows-entities.txt").lines();
+        for line in first.chain(later) {
             let (key, value) = line.split_once(' ').unwrap();
             let (key, value) = (Key::from_bytes(unhex(key)), unhex(value));
             check(&key, &value).unwrap();
@@ -98,7 +121,7 @@ mod tests {
                 keys::META => rewrite::<MetaRow>(&value),
                 keys::INSTANCE => rewrite::<InstanceRow>(&value),
                 keys::VALUE | keys::ACTIVITY_INPUT => rewrite::<ValueRow>(&value),
-                keys::INBOX => rewrite::<InboxChunk>(&value),
+                keys::INBOX => rewrite::<QueueChunk>(&value),
                 keys::ACTIVITY => rewrite::<ActivityRow>(&value),
                 keys::CHILD => rewrite::<ChildRow>(&value),
                 keys::TIMER_DUE => rewrite::<DueRow>(&value),
@@ -113,6 +136,12 @@ mod tests {
                 keys::TERMINATION => rewrite::<TerminationRow>(&value),
                 keys::FINISHED => rewrite::<FinishedRow>(&value),
                 keys::LISTED => rewrite::<ListedRow>(&value),
+                keys::ENTITY => rewrite::<EntityRow>(&value),
+                keys::ENTITY_STATE => rewrite::<ValueRow>(&value),
+                keys::MAILBOX => rewrite::<QueueChunk>(&value),
+                keys::SCHEDULED => rewrite::<ScheduledRow>(&value),
+                keys::LOCK_REQUEST => rewrite::<LockRequestRow>(&value),
+                keys::LOCKED => rewrite::<LockedRow>(&value),
                 _ => value.to_vec(),
             };
             assert!(again.len() == value.len(), "{key:?} changes when it is written again");

@@ -17,6 +17,8 @@ pub enum InvalidId {
     TooLong,
     /// A control character: ids are shown in terminals, logs and web pages.
     ControlCharacter,
+    /// It should name an entity and is not of the form `@name@key`.
+    NoEntity,
 }
 
 impl fmt::Display for InvalidId {
@@ -30,6 +32,7 @@ impl fmt::Display for InvalidId {
                 limits::INSTANCE_ID_BYTES_MAX
             ),
             Self::ControlCharacter => f.write_str("an id must not contain control characters"),
+            Self::NoEntity => f.write_str("the id of an entity has the form @name@key"),
         }
     }
 }
@@ -83,6 +86,71 @@ impl fmt::Debug for InstanceId {
 impl fmt::Display for InstanceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// The name of one entity: an instance id of the form `@name@key`, the name in lower case, as the
+/// SDKs write it. The key may hold anything and may be empty.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntityId(InstanceId);
+
+impl EntityId {
+    /// Whether a text has the form of an entity's id; such ids are never orchestrations'.
+    pub fn is_meant(text: &str) -> bool {
+        text.strip_prefix('@').is_some_and(|rest| rest.contains('@'))
+    }
+
+    /// Parses an id that came from outside.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        let parts = text.strip_prefix('@').and_then(|rest| rest.split_once('@'));
+        let (name, key) = parts.filter(|(name, _)| !name.is_empty()).ok_or(InvalidId::NoEntity)?;
+        // Folding of other letters depends on a table that changes; replicas must agree for ever.
+        if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return InstanceId::parse(&format!("@{}@{key}", name.to_ascii_lowercase())).map(Self);
+        }
+        InstanceId::parse(text).map(Self)
+    }
+
+    /// Takes an id that was parsed before it was stored or logged.
+    pub(crate) fn trusted(text: &str) -> Self {
+        Self(InstanceId::trusted(text))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// The id among the instances of the hub: what places it in a partition.
+    pub fn as_instance(&self) -> &InstanceId {
+        &self.0
+    }
+
+    /// What workers register it by.
+    pub fn name(&self) -> &str {
+        self.parts().0
+    }
+
+    /// Which entity of that name.
+    pub fn key(&self) -> &str {
+        self.parts().1
+    }
+
+    fn parts(&self) -> (&str, &str) {
+        let rest = self.as_str().strip_prefix('@').unwrap_or_default();
+        rest.split_once('@').unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for EntityId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Display for EntityId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
     }
 }
 
@@ -179,6 +247,17 @@ mod tests {
     }
 
     const GOLDEN_PARTITIONS: [u32; 5] = [3, 5, 5, 0, 720];
+
+    #[test]
+    fn an_entitys_id_has_a_name_in_lower_case_and_any_key() {
+        let id = EntityId::parse("@Counter@A@b").unwrap();
+        assert_eq!((id.as_str(), id.name(), id.key()), ("@counter@A@b", "counter", "A@b"));
+        assert_eq!(EntityId::parse("@counter@").unwrap().key(), "");
+        for text in ["", "counter@a", "@counter", "@@a"] {
+            assert_eq!(EntityId::parse(text), Err(InvalidId::NoEntity), "{text:?}");
+        }
+        assert_eq!(EntityId::parse(&format!("@a@{}", "x".repeat(98))), Err(InvalidId::TooLong));
+    }
 
     #[test]
     fn ids_that_are_empty_too_long_or_unprintable_are_refused() {

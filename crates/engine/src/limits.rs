@@ -23,6 +23,16 @@ pub const REWIND_BYTES_MAX: u64 = 16 << 20;
 pub const TURN_ACTIONS_MAX: usize = 20_000;
 /// Events waiting in one instance's inbox; beyond it `raise_event` is refused.
 pub const INBOX_EVENTS_MAX: u32 = 100_000;
+/// Operations and lock requests waiting for one entity; beyond it a client's signal is refused and
+/// an orchestration's call fails.
+pub const MAILBOX_LENGTH_MAX: u32 = 100_000;
+/// Operations in one entity batch: enough to share a commit among many, few enough that a batch that
+/// is done again does not cost much.
+pub const BATCH_OPERATIONS_MAX: usize = 100;
+/// Bytes of the operations in one entity batch; a single larger one goes alone.
+pub const BATCH_BYTES_MAX: usize = 1 << 20;
+/// Entities that one critical section locks.
+pub const LOCK_SET_MAX: usize = 100;
 /// Tags on one instance.
 pub const TAGS_MAX: usize = 64;
 /// Depth of nested failure details that is kept.
@@ -39,3 +49,5 @@ pub const REQUEST_WINDOW_SECONDS: u64 = 600;
 // A turn's answer and its envelope must fit an entry, or an accepted turn could not be logged.
 const _: () = assert!(TURN_BYTES_MAX * 2 <= ENTRY_BYTES_MAX);
 const _: () = assert!(VALUE_BYTES_MAX < WORK_ITEM_BYTES_MAX);
+// A batch goes to the worker together with the entity's state.
+const _: () = assert!(BATCH_BYTES_MAX + 2 * VALUE_BYTES_MAX < WORK_ITEM_BYTES_MAX);

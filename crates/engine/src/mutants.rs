@@ -29,6 +29,17 @@ pub const RESTART_WITHOUT_INPUT: &str = "restart-without-input";
 /// A recursive termination does not reach the children's children.
 pub const RECURSION_STOPS_AT_CHILDREN: &str = "recursion-stops-at-children";
 
+/// An entity batch's answer is applied although another was before.
+pub const BATCH_APPLIED_TWICE: &str = "batch-applied-twice";
+/// What a worker left undone of a batch goes behind what came later.
+pub const MAILBOX_REORDERED: &str = "mailbox-reordered";
+/// An entity's answer reaches an execution that did not ask.
+pub const REPLY_TO_OLD_EXECUTION: &str = "reply-to-old-execution";
+/// A lock is forgotten when another replica leads.
+pub const LOCK_LOST_ON_LEADER_CHANGE: &str = "lock-lost-on-leader-change";
+/// An orchestration ends and its locks stay.
+pub const LOCK_KEPT_AFTER_THE_END: &str = "lock-kept-after-the-end";
+
 /// Every seeded bug of this crate.
 pub const ALL: &[&str] = &[
     EVENT_DROPPED_ON_CONTINUE_AS_NEW,
@@ -43,6 +54,11 @@ pub const ALL: &[&str] = &[
     REWIND_KEEPS_OPEN_TASKS,
     RESTART_WITHOUT_INPUT,
     RECURSION_STOPS_AT_CHILDREN,
+    BATCH_APPLIED_TWICE,
+    MAILBOX_REORDERED,
+    REPLY_TO_OLD_EXECUTION,
+    LOCK_LOST_ON_LEADER_CHANGE,
+    LOCK_KEPT_AFTER_THE_END,
 ];
 
 #[cfg(feature = "mutants")]

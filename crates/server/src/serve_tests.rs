@@ -120,6 +120,26 @@ impl Bench {
         self.client.complete_activity_task(response).await.expect("accepted");
     }
 
+    /// An entity is signalled, and its batch done.
+    async fn one_operation(&mut self) {
+        let signal = proto::SignalEntityRequest {
+            instance_id: "@counter@a".into(),
+            name: "add".into(),
+            ..Default::default()
+        };
+        self.client.signal_entity(signal).await.expect("accepted");
+        let (work, token) = self.next().await;
+        assert!(matches!(work, Work::EntityRequestV2(_)), "{work:?}");
+        let success = proto::operation_result::ResultType::Success(proto::OperationResultSuccess::default());
+        let done = proto::EntityBatchResult {
+            completion_token: token,
+            results: vec![proto::OperationResult { result_type: Some(success) }],
+            entity_state: Some("1".into()),
+            ..Default::default()
+        };
+        self.client.complete_entity_task(done).await.expect("accepted");
+    }
+
     /// Answers everything until the instance has ended. The order asks for a good and a bad
     /// activity, a timer and a child, and ends when the child's end is there.
     async fn work_until_ended(&mut self, id: &str, child: &str) {
@@ -215,6 +235,7 @@ async fn work_of_every_kind(server: &Server) -> Bench {
         ..Default::default()
     };
     bench.client.purge_instances(purge).await.expect("accepted");
+    bench.one_operation().await;
     bench.start("in hand", String::new()).await;
     bench.start("waiting", String::new()).await;
     bench

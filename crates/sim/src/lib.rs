@@ -11,6 +11,7 @@
 
 pub mod checkers;
 pub mod cluster;
+pub mod entities;
 pub mod faults;
 pub mod marks;
 pub mod mutants;

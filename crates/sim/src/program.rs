@@ -3,8 +3,10 @@
 //!
 //! A program is words: `a3` three activities at once, `b` an activity that fails, `t50` a timer of
 //! 50 ms, `ex` wait for the event `x`, `s1` run program 1 as a sub-orchestration, `nI:x` send the
-//! event `x` to the instance `I`, `c` continue as new, `r` two activities of which one fails, and the
-//! orchestration with it, until somebody has mended it, `w` wait for an event that never comes. Each step's outcome goes into a running sum;
+//! event `x` to the instance `I`, `g1` signal ledger 1, `k1` call it, `u1` call it and not wait, `l01`
+//! use ledgers 0 and 1 alone, `y1` lock ledger 1 and never give it back, `c` continue as new, `r` two activities of which one fails, and
+//! the orchestration with it, until somebody has mended it, `w` wait for an event that never comes. Each
+//! step's outcome goes into a running sum;
 //! the sum is the orchestration's output, so anything lost, doubled or reordered changes it.
 //!
 //! Not here: giving turns to workers, and sending their answers.
@@ -13,11 +15,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use engine::event::{
-    Action, ActionKind, CompleteOrchestration, CreateSubOrchestration, CreateTimer, EventKind,
-    FailureDetails, HistoryEvent, OrchestrationInstance, ScheduleTask, SendEvent,
+    Action, ActionKind, CompleteOrchestration, CreateSubOrchestration, CreateTimer, EntityLockRequested,
+    EntityMessage, EntityOperationCalled, EntityOperationSignaled, EntityUnlockSent, EventKind,
+    FailureDetails, HistoryEvent, OrchestrationInstance, ScheduleTask, SendEntityMessage, SendEvent,
 };
 use engine::partition::command::Moment;
 use engine::time::Timestamp;
+
+use crate::entities;
 
 /// Programs that others run as sub-orchestrations, by number. They run none themselves.
 pub const LIBRARY: &[&str] = &["a1", "t5 a2", "a1 c a1", "b a1 t3"];
@@ -51,6 +56,16 @@ pub enum Word {
     Child(usize),
     /// Send an event of this name to this instance.
     Send(String, String),
+    /// Signal a ledger.
+    Signal(u64),
+    /// Call a ledger.
+    Call(u64),
+    /// Call a ledger and do not wait.
+    CallOnly(u64),
+    /// Use ledgers alone.
+    Section(Vec<u64>),
+    /// Lock a ledger until the end of the execution.
+    Keep(u64),
     /// Continue as new with the rest.
     Again,
     /// An activity that fails until the instance is mended, and one beside it that is slower.
@@ -76,6 +91,11 @@ fn parse_word(word: &str) -> Option<Word> {
             let (instance, name) = rest.split_once(':')?;
             Word::Send(instance.to_owned(), name.to_owned())
         }
+        "g" => Word::Signal(rest.parse().ok()?),
+        "k" => Word::Call(rest.parse().ok()?),
+        "u" => Word::CallOnly(rest.parse().ok()?),
+        "l" => Word::Section(rest.chars().filter_map(|digit| digit.to_digit(10).map(u64::from)).collect()),
+        "y" => Word::Keep(rest.parse().ok()?),
         "c" => Word::Again,
         "r" => Word::Frail,
         "w" => Word::Never,
@@ -138,10 +158,31 @@ pub fn expected(program: &str, events: &BTreeMap<String, Vec<String>>) -> String
                     sum.add(&format!("did {input}"));
                 }
             }
-            Word::Send(..) | Word::Again | Word::Never => {}
+            Word::Call(_) => sum.add("called"),
+            Word::Section(_) => sum.add("alone"),
+            Word::Keep(_) => sum.add("held"),
+            Word::Send(..) | Word::Signal(_) | Word::CallOnly(_) | Word::Again | Word::Never => {}
         }
     }
     format!("{:016x}", sum.0)
+}
+
+/// How often a program adds to a ledger.
+pub fn additions(program: &str, ledger: u64) -> u64 {
+    let adds =
+        |word: &Word| matches!(word, Word::Signal(to) | Word::Call(to) | Word::CallOnly(to) if *to == ledger);
+    u64::try_from(parse(program).iter().filter(|word| adds(word)).count()).unwrap_or(0)
+}
+
+/// An entity's answer to a call that this execution did not make.
+pub fn unasked_reply(events: &[HistoryEvent]) -> Option<String> {
+    let execution = Seen::of(events).execution;
+    let request = |event: &HistoryEvent| match &event.kind {
+        Some(EventKind::EntityOperationCompleted(done)) => Some(done.request_id.clone()),
+        Some(EventKind::EntityOperationFailed(failed)) => Some(failed.request_id.clone()),
+        _ => None,
+    };
+    events.iter().filter_map(request).find(|request| !request.starts_with(execution))
 }
 
 fn library(number: usize) -> &'static str {
@@ -158,6 +199,7 @@ fn frail_inputs(sum: Sum) -> [String; 2] {
 struct Seen<'a> {
     input: &'a str,
     instance: &'a str,
+    execution: &'a str,
     now: Timestamp,
     asked: BTreeMap<i32, ()>,
     outcomes: BTreeMap<i32, &'a str>,
@@ -179,8 +221,10 @@ impl<'a> Seen<'a> {
             }
             Some(EventKind::ExecutionStarted(started)) => {
                 self.input = started.input.as_deref().unwrap_or_default();
-                self.instance =
-                    started.orchestration_instance.as_ref().map_or("", |instance| &instance.instance_id);
+                if let Some(own) = &started.orchestration_instance {
+                    self.instance = &own.instance_id;
+                    self.execution = own.execution_id.as_deref().unwrap_or_default();
+                }
             }
             Some(EventKind::ExecutionTerminated(terminated)) => {
                 self.terminated = Some(terminated.input.clone());
@@ -189,7 +233,11 @@ impl<'a> Seen<'a> {
                 EventKind::TaskScheduled(_)
                 | EventKind::TimerCreated(_)
                 | EventKind::SubOrchestrationInstanceCreated(_)
-                | EventKind::EventSent(_),
+                | EventKind::EventSent(_)
+                | EventKind::EntityOperationSignaled(_)
+                | EventKind::EntityOperationCalled(_)
+                | EventKind::EntityLockRequested(_)
+                | EventKind::EntityUnlockSent(_),
             ) => drop(self.asked.insert(event.event_id, ())),
             Some(EventKind::TaskCompleted(done)) => {
                 let result = without_mark(done.result.as_deref().unwrap_or_default());
@@ -204,11 +252,25 @@ impl<'a> Seen<'a> {
             Some(EventKind::SubOrchestrationInstanceFailed(failed)) => {
                 self.outcomes.insert(failed.task_scheduled_id, "failed");
             }
+            Some(EventKind::EntityOperationCompleted(done)) => self.answered(&done.request_id, "called"),
+            Some(EventKind::EntityOperationFailed(failed)) => self.answered(&failed.request_id, "failed"),
+            Some(EventKind::EntityLockGranted(granted)) => {
+                self.answered(&granted.critical_section_id, "held");
+            }
             Some(EventKind::TimerFired(fired)) => drop(self.outcomes.insert(fired.timer_id, "fired")),
             Some(EventKind::EventRaised(raised)) => {
                 self.raised.push((event, &raised.name, raised.input.as_deref().unwrap_or_default()));
             }
             _ => {}
+        }
+    }
+}
+
+impl<'a> Seen<'a> {
+    /// A request is named by its execution and the action's id.
+    fn answered(&mut self, request: &str, outcome: &'a str) {
+        if let Some(id) = request.rsplit('/').next().and_then(|id| id.parse().ok()) {
+            self.outcomes.insert(id, outcome);
         }
     }
 }
@@ -219,6 +281,8 @@ struct Replay<'a> {
     sum: Sum,
     next_id: i32,
     actions: Vec<Action>,
+    /// Additions to each ledger so far.
+    added: BTreeMap<u64, u64>,
 }
 
 /// The actions of a turn, given all events of the execution, past and new.
@@ -229,7 +293,7 @@ pub fn turn(events: &[HistoryEvent]) -> Vec<Action> {
     }
     let (sum, words) = seen.input.split_once(' ').unwrap_or((seen.input, ""));
     let sum = Sum(u64::from_str_radix(sum, 16).unwrap_or(Sum::START.0));
-    Replay { seen, sum, next_id: 0, actions: Vec::new() }.run(words)
+    Replay { seen, sum, next_id: 0, actions: Vec::new(), added: BTreeMap::new() }.run(words)
 }
 
 impl Replay<'_> {
@@ -306,8 +370,89 @@ impl Replay<'_> {
                 }
             }
             Word::Never => None,
+            Word::Signal(to) => {
+                let signal = EntityOperationSignaled {
+                    operation: "add".to_owned(),
+                    input: Some(self.addition(*to)),
+                    target_instance_id: Some(entities::ledger(*to)),
+                    ..EntityOperationSignaled::default()
+                };
+                self.entity(EntityMessage::EntityOperationSignaled(signal));
+                Some(Vec::new())
+            }
+            Word::Call(to) => {
+                let input = self.addition(*to);
+                self.call(*to, "add", input).map(|outcome| vec![outcome])
+            }
+            Word::CallOnly(to) => {
+                let input = self.addition(*to);
+                self.call(*to, "add", input);
+                Some(Vec::new())
+            }
+            Word::Section(ledgers) => self.section(ledgers),
+            Word::Keep(ledger) => self.lock(&[*ledger]).map(|outcome| vec![outcome]),
             Word::Again => Some(Vec::new()),
         }
+    }
+
+    fn addition(&mut self, to: u64) -> String {
+        let number = self.added.entry(to).or_default();
+        *number += 1;
+        entities::addition(self.seen.execution, *number, self.seen.instance)
+    }
+
+    /// What names a request of ours.
+    fn request(&self) -> String {
+        format!("{}/{}", self.seen.execution, self.next_id)
+    }
+
+    fn entity(&mut self, message: EntityMessage) -> Option<String> {
+        self.task(ActionKind::SendEntityMessage(SendEntityMessage { kind: Some(message) }))
+    }
+
+    fn call(&mut self, to: u64, operation: &str, input: String) -> Option<String> {
+        let call = EntityOperationCalled {
+            request_id: self.request(),
+            operation: operation.to_owned(),
+            input: Some(input),
+            target_instance_id: Some(entities::ledger(to)),
+            ..EntityOperationCalled::default()
+        };
+        self.entity(EntityMessage::EntityOperationCalled(call))
+    }
+
+    fn lock(&mut self, ledgers: &[u64]) -> Option<String> {
+        let request = EntityLockRequested {
+            critical_section_id: self.request(),
+            lock_set: ledgers.iter().map(|ledger| entities::ledger(*ledger)).collect(),
+            ..EntityLockRequested::default()
+        };
+        self.entity(EntityMessage::EntityLockRequested(request))
+    }
+
+    /// Locks, enters all, stays a little, leaves all, unlocks.
+    fn section(&mut self, ledgers: &[u64]) -> Option<Vec<String>> {
+        let section = self.request();
+        self.lock(ledgers)?;
+        let who = self.seen.instance.to_owned();
+        self.each(ledgers, "enter", &who)?;
+        self.step(&Word::Timer(5))?;
+        self.each(ledgers, "leave", &who)?;
+        for ledger in ledgers {
+            let unlock = EntityUnlockSent {
+                critical_section_id: section.clone(),
+                target_instance_id: Some(entities::ledger(*ledger)),
+                ..EntityUnlockSent::default()
+            };
+            self.entity(EntityMessage::EntityUnlockSent(unlock));
+        }
+        Some(vec!["alone".to_owned()])
+    }
+
+    fn each(&mut self, ledgers: &[u64], operation: &str, who: &str) -> Option<()> {
+        let answers: Vec<_> =
+            ledgers.iter().map(|ledger| self.call(*ledger, operation, who.to_owned())).collect();
+        answers.into_iter().all(|answer| answer.is_some()).then_some(())
     }
 
     fn activity(&mut self, input: String) -> Option<String> {

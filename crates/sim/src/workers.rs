@@ -21,14 +21,15 @@ use server::partition::messages::{Request, Unavailable};
 use crate::checkers::histories::Given;
 use crate::cluster::World;
 use crate::cluster::queue::{Asker, Happening, MS, Micros};
-use crate::program;
 use crate::violation::{Violation, require};
+use crate::{entities, program};
 
 /// What a work item was, for the checkers when its answer is confirmed.
 #[derive(Debug, Clone)]
 enum Done {
     Turn { instance: String, execution: String, turn: u64, term: u64 },
     Activity { key: ActivityKey, mark: String },
+    Batch,
 }
 
 /// Those who work.
@@ -54,6 +55,14 @@ impl Workers {
         2 + usize::try_from(self.random.below(offered as u64 - 1)).unwrap_or(0)
     }
 
+    /// How many of a batch's operations a worker does: nearly always all.
+    fn takes_operations(&self, offered: usize, healed: bool) -> usize {
+        if healed || offered < 2 || !self.random.chance(100) {
+            return offered;
+        }
+        1 + usize::try_from(self.random.below(offered as u64 - 1)).unwrap_or(0)
+    }
+
     /// After how long a worker answers; `None`: it goes away.
     fn whim(&self, healed: bool) -> Option<Micros> {
         let usual = 100 + self.random.below(2 * MS);
@@ -76,6 +85,16 @@ impl World {
             Item::Activity(task, epoch) => {
                 let is_mended = self.clients.is_mended(&task.key.instance);
                 activity(task, *epoch, number, is_mended)
+            }
+            Item::Batch(batch, epoch) => {
+                let taken = self.workers.takes_operations(batch.operations.len(), self.healed);
+                if taken < batch.operations.len() {
+                    self.marks.reach("entity batch answered in part");
+                }
+                if batch.operations.len() > 1 {
+                    self.marks.reach("entity batch of several operations");
+                }
+                (Done::Batch, Command::CompleteEntityBatch(entities::answer(batch, *epoch, taken)))
             }
         };
         self.trace.line(format_args!("{} item {number} {done:?}", self.now));
@@ -114,6 +133,8 @@ impl World {
             })?;
         }
         self.reach_what_is_in(&events);
+        let unasked = program::unasked_reply(&events);
+        require(unasked.is_none(), "RepliesWereAskedFor", || format!("{instance} hears of {unasked:?}"))?;
         if turn.turn == 1 && program::went_on_with_events(&events) {
             self.marks.reach("continue-as-new with events waiting");
         }
@@ -144,6 +165,8 @@ impl World {
             match &event.kind {
                 Some(EventKind::TaskFailed(_)) => self.marks.reach("activity failed"),
                 Some(EventKind::TimerFired(_)) => self.marks.reach("timer fired"),
+                Some(EventKind::EntityOperationCompleted(_)) => self.marks.reach("entity answered"),
+                Some(EventKind::EntityLockGranted(_)) => self.marks.reach("critical section entered"),
                 Some(EventKind::EventSent(_)) => self.marks.reach("event for another orchestration"),
                 Some(EventKind::SubOrchestrationInstanceCompleted(_)) => {
                     self.marks.reach("child in another partition");
@@ -175,12 +198,12 @@ impl World {
                 self.checkers.results.on_turn(&instance, &execution, turn, item)
             }
             Some(Done::Activity { key, mark }) => self.checkers.results.on_activity(&key, &mark),
-            None => Ok(()),
+            Some(Done::Batch) | None => Ok(()),
         }
     }
 }
 
-fn token(epoch: Epoch) -> TokenEpoch {
+pub(crate) fn token(epoch: Epoch) -> TokenEpoch {
     TokenEpoch { lineage: epoch.lineage.0, lease: epoch.lease.0, term: epoch.term }
 }
 

@@ -1,6 +1,6 @@
-//! Entity events: decoded so that they can be refused in words; nothing acts on them yet.
+//! Entity events: what orchestrations ask of entities and what they hear, with the wire's numbers.
 //!
-//! Not here: any entity behaviour.
+//! Not here: what an operation means, which only workers know.
 
 use crate::event::FailureDetails;
 use crate::partition::command::Moment;

@@ -10,8 +10,10 @@ pub use crate::partition::again::{Restart, Rewind, RewindChild};
 
 use std::collections::BTreeMap;
 
-use crate::event::{Action, FailureDetails, HistoryEvent, OrchestrationTraceContext, TraceContext};
+use crate::event::{Action, FailureDetails, OrchestrationTraceContext, TraceContext};
+pub use crate::partition::entities::command::*;
 use crate::partition::feed::command::{AcknowledgeFeed, ConfigureFeed, ResendEvents};
+pub use crate::partition::message::*;
 use crate::time::Timestamp;
 
 /// One entry of a partition's log. Its [`crate::id::LogId`] is the log's to give, not a field.
@@ -23,7 +25,7 @@ pub struct Entry {
     /// What is asked.
     #[prost(
         oneof = "Command",
-        tags = "10, 11, 12, 13, 14, 15, 18, 19, 30, 31, 50, 51, 70, 71, 72, 73, 74, 22, 80, 81"
+        tags = "10, 11, 12, 13, 14, 15, 18, 19, 20, 21, 22, 23, 25, 30, 31, 32, 50, 51, 70, 71, 72, 73, 74, 80, 81, 85, 86"
     )]
     pub command: Option<Command>,
 }
@@ -81,12 +83,27 @@ pub enum Command {
     /// Client: deliver again what could not be delivered.
     #[prost(message, tag = "22")]
     ResendEvents(ResendEvents),
+    /// Client: put an operation into an entity's mailbox.
+    #[prost(message, tag = "20")]
+    SignalEntity(SignalEntity),
+    /// Client: remove an entity's state.
+    #[prost(message, tag = "21")]
+    DeleteEntity(DeleteEntity),
+    /// Client: take a lock from whoever has ended without giving it back.
+    #[prost(message, tag = "25")]
+    ReleaseLock(ReleaseLock),
+    /// Client: bring a stuck entity back.
+    #[prost(message, tag = "23")]
+    ResumeEntity(ResumeEntity),
     /// Worker: an orchestrator turn's answer.
     #[prost(message, tag = "30")]
     CompleteOrchestrationTurn(CompleteOrchestrationTurn),
     /// Worker: an activity's outcome.
     #[prost(message, tag = "31")]
     CompleteActivity(CompleteActivity),
+    /// Worker: an entity batch's answer.
+    #[prost(message, tag = "32")]
+    CompleteEntityBatch(CompleteEntityBatch),
     /// Peer: messages of another partition (or of this one to itself).
     #[prost(message, tag = "50")]
     ReceiveMessages(ReceiveMessages),
@@ -114,6 +131,12 @@ pub enum Command {
     /// Leader: what a subscription has been given.
     #[prost(message, tag = "81")]
     AcknowledgeFeed(AcknowledgeFeed),
+    /// Leader: an entity batch that no worker can finish.
+    #[prost(message, tag = "85")]
+    MarkEntityStuck(MarkEntityStuck),
+    /// Leader: the next page of cancelled lock requests.
+    #[prost(message, tag = "86")]
+    AdvanceEntity(AdvanceEntity),
 }
 
 /// The id a gateway gave a client call before its first attempt, and uses again on every retry.
@@ -355,148 +378,6 @@ pub struct ReceiveMessages {
     /// The messages.
     #[prost(message, repeated, tag = "5")]
     pub messages: Vec<Message>,
-}
-
-/// One message between partitions.
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct Message {
-    /// What it says.
-    #[prost(oneof = "MessageBody", tags = "1, 2, 3, 4, 5, 10")]
-    pub body: Option<MessageBody>,
-}
-
-/// What one partition tells another.
-#[derive(Clone, PartialEq, prost::Oneof)]
-pub enum MessageBody {
-    /// Create a sub-orchestration.
-    #[prost(message, tag = "1")]
-    StartChild(StartChild),
-    /// A sub-orchestration has ended.
-    #[prost(message, tag = "2")]
-    ChildEnded(ChildEnded),
-    /// An orchestration sends an event to another.
-    #[prost(message, tag = "3")]
-    SendEvent(SendEvent),
-    /// Terminate a child, or any instance that an orchestration named.
-    #[prost(message, tag = "4")]
-    TerminateInstance(TerminateInstance),
-    /// Purge a child of a purged parent.
-    #[prost(message, tag = "5")]
-    PurgeInstance(PurgeInstance),
-    /// A rewound parent waits for its child again.
-    #[prost(message, tag = "10")]
-    RewindChild(RewindChild),
-}
-
-/// Who started a sub-orchestration, and which of its tasks it is.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-pub struct Parent {
-    /// The parent instance.
-    #[prost(string, tag = "1")]
-    pub instance: String,
-    /// The parent's execution: an end is reported to no other.
-    #[prost(string, tag = "2")]
-    pub execution: String,
-    /// The parent's name.
-    #[prost(string, tag = "3")]
-    pub name: String,
-    /// The parent's version.
-    #[prost(string, optional, tag = "4")]
-    pub version: Option<String>,
-    /// The parent's own number for the task.
-    #[prost(int32, tag = "5")]
-    pub task: i32,
-    /// The entry that scheduled it (term, index, ordinal): tells two uses of one task number apart.
-    #[prost(uint64, tag = "6")]
-    pub term: u64,
-    /// See `term`.
-    #[prost(uint64, tag = "7")]
-    pub index: u64,
-    /// See `term`.
-    #[prost(uint32, tag = "8")]
-    pub ordinal: u32,
-}
-
-/// Creates a sub-orchestration.
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct StartChild {
-    /// Who asks.
-    #[prost(message, required, tag = "1")]
-    pub parent: Parent,
-    /// The child instance.
-    #[prost(string, tag = "2")]
-    pub instance: String,
-    /// The child's execution, derived from the scheduling entry.
-    #[prost(string, tag = "3")]
-    pub execution: String,
-    /// The orchestration's name.
-    #[prost(string, tag = "4")]
-    pub name: String,
-    /// The version asked for.
-    #[prost(string, optional, tag = "5")]
-    pub version: Option<String>,
-    /// JSON text.
-    #[prost(string, optional, tag = "6")]
-    pub input: Option<String>,
-    /// Labels.
-    #[prost(btree_map = "string, string", tag = "7")]
-    pub tags: BTreeMap<String, String>,
-    /// W3C trace context.
-    #[prost(message, optional, tag = "8")]
-    pub trace: Option<TraceContext>,
-}
-
-/// A sub-orchestration's end, told to its parent.
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct ChildEnded {
-    /// As it was given in [`StartChild`].
-    #[prost(message, required, tag = "1")]
-    pub parent: Parent,
-    /// JSON text, on success.
-    #[prost(string, optional, tag = "2")]
-    pub result: Option<String>,
-    /// Set where the child failed or was terminated.
-    #[prost(message, optional, tag = "3")]
-    pub failure: Option<FailureDetails>,
-}
-
-/// An event from one orchestration to another; dropped where the target is unknown or finished.
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct SendEvent {
-    /// The target instance.
-    #[prost(string, tag = "1")]
-    pub instance: String,
-    /// The event, an `EventRaised`.
-    #[prost(message, required, tag = "2")]
-    pub event: HistoryEvent,
-}
-
-/// Terminates an instance on behalf of another.
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct TerminateInstance {
-    /// The target.
-    #[prost(string, tag = "1")]
-    pub instance: String,
-    /// Set for a child: only this parent's child is meant, not a later instance of the same id.
-    #[prost(message, optional, tag = "2")]
-    pub parent: Option<Parent>,
-    /// JSON text.
-    #[prost(string, optional, tag = "3")]
-    pub output: Option<String>,
-    /// Its children too.
-    #[prost(bool, tag = "4")]
-    pub recursive: bool,
-}
-
-/// Purges a child on behalf of its parent, with its own children.
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct PurgeInstance {
-    /// The target.
-    #[prost(string, tag = "1")]
-    pub instance: String,
-    /// Only this parent's child is meant.
-    #[prost(message, required, tag = "2")]
-    pub parent: Parent,
 }
 
 /// A peer confirms, durably, all messages up to and including `upto`.

@@ -3,7 +3,7 @@
 //! Losing effects is harmless: whatever is not finished is derived again from state by
 //! `outstanding`. Performing them is `server::partition`'s.
 
-use crate::id::{InstanceId, LogId, PartitionId};
+use crate::id::{EntityId, InstanceId, LogId, PartitionId};
 use crate::partition::StatusName;
 use crate::partition::command::{ActivityKey, Command};
 use crate::time::Timestamp;
@@ -38,6 +38,12 @@ pub enum Effect {
         name: String,
         /// Its version, or its orchestration's where it has none: for matching only.
         version: String,
+    },
+    /// An entity has operations to hand to a worker: [`Durability::Proposed`]. Offered again after
+    /// each batch that leaves something in the mailbox.
+    OfferBatch {
+        /// The entity.
+        entity: EntityId,
     },
     /// The answer to whoever asked for the entry: [`Durability::Committed`]. At most one an entry.
     Reply(Reply),
@@ -84,9 +90,11 @@ impl Effect {
     /// How durable the cause must be before this may be performed.
     pub fn durability(&self) -> Durability {
         match self {
-            Self::OfferTurn { .. } | Self::WakeAt(_) | Self::AwaitTermination { .. } | Self::FollowUp(_) => {
-                Durability::Proposed
-            }
+            Self::OfferTurn { .. }
+            | Self::OfferBatch { .. }
+            | Self::WakeAt(_)
+            | Self::AwaitTermination { .. }
+            | Self::FollowUp(_) => Durability::Proposed,
             Self::OfferActivity { .. }
             | Self::Reply(_)
             | Self::Send { .. }
@@ -141,6 +149,8 @@ pub enum Refusal {
     HeldLocks,
     /// The history is larger than one entry may rewrite ([`crate::limits::REWIND_BYTES_MAX`]).
     HistoryTooLarge,
+    /// The entity's mailbox is full ([`crate::limits::MAILBOX_LENGTH_MAX`]).
+    MailboxFull,
 }
 
 /// All effects of one entry, in order.

@@ -12,16 +12,21 @@ use prost::Message as _;
 
 use crate::event::{EventKind, HistoryEvent};
 use crate::id::InstanceId;
+use crate::partition::entities::invariants::{
+    entities_are_something, entity_calls_are_counted, free_entities_are_taken, locks_are_found,
+    mailbox_is_whole,
+};
 use crate::partition::feed;
 use crate::partition::state::activities::DETACHED;
 use crate::partition::state::children::ChildRow;
 use crate::partition::state::history::read_chunk;
-use crate::partition::state::inbox::{InboxChunk, InboxItem};
+use crate::partition::state::inbox::InboxItem;
 use crate::partition::state::instances::{Instance, InstanceRow};
 use crate::partition::state::keys;
 use crate::partition::state::listed::Listed;
 use crate::partition::state::meta::{CountsRow, MetaRow};
 use crate::partition::state::outbox::OutboxCursor;
+use crate::partition::state::queue::QueueChunk;
 use crate::partition::state::status::Status;
 use crate::partition::state::timers::DueRow;
 use crate::rows::{Key, KeyBuilder, WorkingSet, decode, row_digest};
@@ -64,6 +69,16 @@ pub enum Violation {
     NumbersAreUnique(String),
     /// The feed has a gap, or a subscription's counts are not those of the rows.
     FeedIsContiguous(String),
+    /// An entity without a state, a lock or mail is kept, or a state without its entity.
+    EntitiesAreSomething(String),
+    /// A mailbox's chunks or items are not what its entity says.
+    MailboxIsWhole(String),
+    /// A lock is not listed, or another is, or a lock request counts that does not wait.
+    LocksAreFound(String),
+    /// A free entity has not been given to the lock request that is first.
+    FreeEntitiesAreTaken(String),
+    /// An instance waits for other calls than it says.
+    EntityCallsAreCounted(String),
 }
 
 impl fmt::Display for Violation {
@@ -80,6 +95,7 @@ pub fn check(rows: &WorkingSet) -> Option<Violation> {
     let one = [digest_matches_rows, counts_match_instances, numbers_are_unique, feed_is_contiguous];
     let more = [timers_are_two_rows, outbox_until_acknowledged, finished_lists_ended, terminations_are_found];
     let more = more.into_iter().chain([lists_match_statuses as fn(&Everything) -> Option<Violation>]);
+    let entities = [entities_are_something, mailbox_is_whole, locks_are_found, free_entities_are_taken];
     let each = [
         history_is_whole,
         inbox_is_whole,
@@ -89,8 +105,9 @@ pub fn check(rows: &WorkingSet) -> Option<Violation> {
         one_start_per_execution,
         open_tasks_are_counted,
         ended_is_quiet,
+        entity_calls_are_counted,
     ];
-    let whole = one.into_iter().chain(more).find_map(|check| check(&all));
+    let whole = one.into_iter().chain(more).chain(entities).find_map(|check| check(&all));
     whole
         .or_else(|| all.instances().find_map(|instance| each.iter().find_map(|check| check(&all, &instance))))
 }
@@ -107,7 +124,7 @@ fn feed_is_contiguous(all: &Everything) -> Option<Violation> {
 }
 
 /// The rows of a partition, room by room.
-struct Everything<'a> {
+pub(crate) struct Everything<'a> {
     rows: &'a WorkingSet,
 }
 
@@ -117,7 +134,7 @@ fn instance(key: &Key, bytes: &Bytes) -> Option<Instance> {
 }
 
 impl Everything<'_> {
-    fn room(&self, builder: KeyBuilder) -> impl Iterator<Item = (&Key, &Bytes)> {
+    pub(crate) fn room(&self, builder: KeyBuilder) -> impl Iterator<Item = (&Key, &Bytes)> {
         self.rows.between(&builder.clone().key(), &builder.end())
     }
 
@@ -143,19 +160,19 @@ impl Everything<'_> {
         // What an ended instance left behind waits for a sweep, not for a turn.
         let Some(head) = row.inbox else { return Vec::new() };
         let chunks = self.room(keys::of(keys::INBOX, row.life));
-        let items = chunks.flat_map(|(_, chunk)| decode::<InboxChunk>(chunk).items);
-        items.skip(usize::try_from(head.skip()).unwrap_or(0)).collect()
+        let items = chunks.flat_map(|(_, chunk)| decode::<QueueChunk>(chunk).items);
+        items.skip(usize::try_from(head.skip()).unwrap_or(0)).map(InboxItem::read).collect()
     }
 
     /// History and what waits for this execution.
-    fn events(&self, row: &InstanceRow) -> Vec<HistoryEvent> {
+    pub(crate) fn events(&self, row: &InstanceRow) -> Vec<HistoryEvent> {
         let waiting = self.waiting(row).into_iter().filter(|item| item.is_for(row.number));
         let waiting = waiting.filter_map(|item| HistoryEvent::decode(item.event).ok());
         self.history(row).into_iter().chain(waiting).collect()
     }
 }
 
-fn unless(
+pub(crate) fn unless(
     holds: bool,
     violation: impl FnOnce(String) -> Violation,
     what: impl FnOnce() -> String,
@@ -183,7 +200,9 @@ fn counts_match_instances(all: &Everything) -> Option<Violation> {
 fn numbers_are_unique(all: &Everything) -> Option<Violation> {
     let mut seen = BTreeSet::new();
     let numbers = all.instances().flat_map(|instance| [instance.row.number, instance.row.life]);
-    let twice = numbers.into_iter().find(|number| *number == DETACHED || !seen.insert(*number));
+    let entities = all.entities().flat_map(|entity| [entity.row.number, entity.row.ahead_number]);
+    let mut numbers = numbers.chain(entities);
+    let twice = numbers.find(|number| *number == DETACHED || !seen.insert(*number));
     let highest = seen.last().copied().unwrap_or(0);
     let given = all.meta().numbers_given();
     unless(twice.is_none() && highest <= given, Violation::NumbersAreUnique, || {

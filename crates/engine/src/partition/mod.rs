@@ -8,12 +8,15 @@ mod again;
 pub(crate) mod apply;
 pub mod command;
 pub mod effect;
+pub mod entities;
 pub mod feed;
 pub mod invariants;
 mod listing;
+mod message;
 mod outstanding;
 pub(crate) mod state;
 pub mod view;
+mod waiting;
 
 pub use outstanding::{Cursor, outstanding};
 pub use state::status::StatusName;

@@ -5,14 +5,16 @@
 
 use bytes::Bytes;
 
-use crate::id::{InstanceId, PartitionId};
-use crate::partition::command::{Command, Message, Sweep};
+use crate::id::{EntityId, InstanceId, PartitionId};
+use crate::partition::command::{AdvanceEntity, Command, Message, Sweep};
 use crate::partition::effect::{Effect, Effects};
 use crate::partition::state::activities::ActivityRow;
-use crate::partition::state::inbox::InboxChunk;
+use crate::partition::state::entities::scheduled::ScheduledRow;
+use crate::partition::state::entities::{Entity, EntityRow};
 use crate::partition::state::instances::{Instance, InstanceRow};
 use crate::partition::state::keys;
 use crate::partition::state::outbox::OutboxCursor;
+use crate::partition::state::queue::QueueChunk;
 use crate::partition::state::sweeps::SweepRow;
 use crate::partition::state::terminations::TerminationRow;
 use crate::partition::state::timers::DueRow;
@@ -34,8 +36,10 @@ pub struct Cursor {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Room {
     Turns,
+    Batches,
     Activities,
     Timers,
+    Scheduled,
     Outbox,
     Terminations,
     Sweeps,
@@ -56,8 +60,10 @@ impl Room {
     fn tag(self) -> u8 {
         match self {
             Self::Turns => keys::INBOX,
+            Self::Batches => keys::MAILBOX,
             Self::Activities => keys::ACTIVITY,
             Self::Timers => keys::TIMER_DUE,
+            Self::Scheduled => keys::SCHEDULED,
             Self::Outbox => keys::OUTBOX_CURSOR,
             Self::Terminations => keys::TERMINATION,
             Self::Sweeps => keys::SWEEP,
@@ -66,18 +72,20 @@ impl Room {
 
     fn limit(self) -> usize {
         match self {
-            Self::Turns => PAGE_CHUNKS,
+            Self::Turns | Self::Batches => PAGE_CHUNKS,
             // Only the earliest is awaited; firing it names the next.
-            Self::Timers => 1,
+            Self::Timers | Self::Scheduled => 1,
             Self::Activities | Self::Outbox | Self::Terminations | Self::Sweeps => PAGE_ROWS,
         }
     }
 
     fn next(self) -> Option<Self> {
         match self {
-            Self::Turns => Some(Self::Activities),
+            Self::Turns => Some(Self::Batches),
+            Self::Batches => Some(Self::Activities),
             Self::Activities => Some(Self::Timers),
-            Self::Timers => Some(Self::Outbox),
+            Self::Timers => Some(Self::Scheduled),
+            Self::Scheduled => Some(Self::Outbox),
             Self::Outbox => Some(Self::Terminations),
             Self::Terminations => Some(Self::Sweeps),
             Self::Sweeps => None,
@@ -95,14 +103,21 @@ pub fn outstanding(rows: &WorkingSet, cursor: Cursor) -> Result<(Effects, Option
     let mut effects = Effects::none();
     let resume = match room {
         Room::Turns => turns(&tx, &page, &mut effects)?,
-        Room::Activities | Room::Timers | Room::Outbox | Room::Terminations | Room::Sweeps => {
+        Room::Batches => batches(&tx, &page, &mut effects)?,
+        Room::Activities
+        | Room::Timers
+        | Room::Scheduled
+        | Room::Outbox
+        | Room::Terminations
+        | Room::Sweeps => {
             page.iter()
                 .filter_map(|(key, bytes)| rebuild(room, key, bytes))
                 .for_each(|effect| effects.push(effect));
             page.last().map(|(key, _)| key.next())
         }
     };
-    let more = page.len() >= range.limit && room != Room::Timers;
+    let first_only = matches!(room, Room::Timers | Room::Scheduled);
+    let more = page.len() >= range.limit && !first_only;
     let next = match resume.filter(|_| more) {
         Some(from) => Some(Cursor { room, from: Some(from) }),
         None => room.next().map(|room| Cursor { room, from: None }),
@@ -112,17 +127,8 @@ pub fn outstanding(rows: &WorkingSet, cursor: Cursor) -> Result<(Effects, Option
 
 /// Instances whose inbox holds anything: any number of chunks, one offer each.
 fn turns(tx: &Transaction, page: &[(Key, Bytes)], effects: &mut Effects) -> Loaded<Option<Key>> {
-    let mut ids: Vec<InstanceId> = Vec::new();
-    let mut resume = None;
-    for (key, bytes) in page {
-        let chunk: InboxChunk = decode(bytes);
-        let known = ids.last().is_some_and(|last| last.as_str() == chunk.instance);
-        if let Some(id) = InstanceId::parse(&chunk.instance).ok().filter(|_| !known) {
-            ids.push(id);
-        }
-        // The rest of this inbox is of no interest.
-        resume = life(key).map(|life| keys::of(keys::INBOX, life).end());
-    }
+    let (owners, resume) = owners(page);
+    let ids: Vec<InstanceId> = owners.iter().filter_map(|owner| InstanceId::parse(owner).ok()).collect();
     tx.want(ids.iter().map(keys::instance))?;
     for id in ids {
         let Some(row) = tx.get::<InstanceRow>(&keys::instance(&id))? else { continue };
@@ -138,11 +144,45 @@ fn turns(tx: &Transaction, page: &[(Key, Bytes)], effects: &mut Effects) -> Load
     Ok(resume)
 }
 
+/// Entities whose mailbox holds anything, as [`turns`]. One may be offered twice: it has two queues.
+fn batches(tx: &Transaction, page: &[(Key, Bytes)], effects: &mut Effects) -> Loaded<Option<Key>> {
+    let (owners, resume) = owners(page);
+    let ids: Vec<EntityId> = owners.iter().filter_map(|owner| EntityId::parse(owner).ok()).collect();
+    tx.want(ids.iter().map(keys::entity))?;
+    for id in ids {
+        let Some(row) = tx.get::<EntityRow>(&keys::entity(&id))? else { continue };
+        let entity = Entity { id, row };
+        if entity.row.advancing {
+            let entity = entity.id.as_str().to_owned();
+            effects.push(Effect::FollowUp(Command::AdvanceEntity(AdvanceEntity { entity })));
+        } else if entity.has_batch() {
+            effects.push(Effect::OfferBatch { entity: entity.id });
+        }
+    }
+    Ok(resume)
+}
+
+/// Whose chunks these are, and where the next other queue may begin.
+fn owners(page: &[(Key, Bytes)]) -> (Vec<String>, Option<Key>) {
+    let mut owners: Vec<String> = Vec::new();
+    let mut resume = None;
+    for (key, bytes) in page {
+        let chunk: QueueChunk = decode(bytes);
+        if owners.last() != Some(&chunk.owner) {
+            owners.push(chunk.owner);
+        }
+        // The rest of this queue is of no interest.
+        resume = number(key).map(|number| keys::of(key.room(), number).end());
+    }
+    (owners, resume)
+}
+
 fn rebuild(room: Room, key: &Key, bytes: &Bytes) -> Option<Effect> {
     match room {
-        Room::Turns => None,
+        Room::Turns | Room::Batches => None,
         Room::Activities => decode::<ActivityRow>(bytes).offer(keys::task_of(key)?),
         Room::Timers => Some(Effect::WakeAt(decode::<DueRow>(bytes).due.into())),
+        Room::Scheduled => Some(Effect::WakeAt(decode::<ScheduledRow>(bytes).due.into())),
         Room::Outbox => {
             let to = PartitionId(u32::from_be_bytes(*key.as_bytes().get(1..)?.first_chunk()?));
             let cursor: OutboxCursor = decode(bytes);
@@ -160,7 +200,7 @@ fn rebuild(room: Room, key: &Key, bytes: &Bytes) -> Option<Effect> {
     }
 }
 
-fn life(key: &Key) -> Option<u64> {
+fn number(key: &Key) -> Option<u64> {
     Some(u64::from_be_bytes(*key.as_bytes().get(1..)?.first_chunk()?))
 }
 

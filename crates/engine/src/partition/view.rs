@@ -15,18 +15,21 @@ use crate::event::{
 use crate::id::{Epoch, InstanceId, LeaseEpoch, Lineage, LogId, PartitionId};
 use crate::limits;
 use crate::partition::command::{ActivityKey, Message, Parent};
+pub use crate::partition::entities::view::*;
 use crate::partition::listing;
 use crate::partition::outstanding::outbox_page;
 use crate::partition::state::activities::{ActivityRow, DETACHED};
 use crate::partition::state::dedup::OrphanRow;
 use crate::partition::state::finished::FinishedRow;
 use crate::partition::state::history::{Audience, read_chunk, visible_part};
-use crate::partition::state::inbox::InboxChunk;
+use crate::partition::state::inbox::InboxItem;
 use crate::partition::state::instances::{Instance, InstanceRow};
 use crate::partition::state::keys;
 use crate::partition::state::meta::MetaRow;
+use crate::partition::state::queue::Look;
 use crate::partition::state::status::{Status, StatusName};
 use crate::partition::state::values::{Value, ValueRow};
+pub use crate::partition::waiting::*;
 use crate::rows::{Key, KeyBuilder, Loaded, Needs, Range, Transaction, WorkingSet, decode};
 use crate::time::Timestamp;
 
@@ -78,36 +81,6 @@ pub struct ActivityTask {
     pub tags: BTreeMap<String, String>,
     /// W3C trace context.
     pub trace: Option<TraceContext>,
-}
-
-/// What an open instance waits for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Waiting {
-    /// It has ended.
-    Nothing,
-    /// Its scheduled start.
-    Start(Timestamp),
-    /// A worker: it has a turn to hand out.
-    Worker,
-    /// A person: it is suspended, for this reason.
-    Resume {
-        /// As given with the suspension.
-        reason: String,
-    },
-    /// A person: no worker can take its turn.
-    Stuck {
-        /// What happened and what helps.
-        reason: String,
-    },
-    /// Its own tasks, or an external event where there are none.
-    Tasks {
-        /// Activities without an outcome.
-        activities: u32,
-        /// Sub-orchestrations that have not ended.
-        children: u32,
-        /// Timers that have not fired.
-        timers: u32,
-    },
 }
 
 /// An instance as it stands.
@@ -292,7 +265,7 @@ pub fn turn(
         .map_or(Timestamp::ZERO, |last| Timestamp::from(last).plus(std::time::Duration::from_micros(1)));
     let started_at = now.max(earliest);
     let room = limits::WORK_ITEM_BYTES_MAX.saturating_sub(past_bytes + ENVELOPE_BYTES);
-    let (delivered, waiting) = inbox_page(&tx, row, room)?;
+    let (delivered, waiting) = inbox_page(&tx, &instance, room)?;
     let mut new_events = Vec::with_capacity(waiting.len() + 1);
     let started = EventKind::OrchestratorStarted(OrchestratorStarted {});
     let started = HistoryEvent { event_id: -1, timestamp: Some(started_at.into()), kind: Some(started) };
@@ -316,25 +289,22 @@ pub fn turn(
 
 /// The first waiting events that fit into `room` bytes, at least one, and how many they are of the
 /// inbox: events of older executions are counted and left out.
-fn inbox_page(tx: &Transaction, row: &InstanceRow, room: usize) -> Loaded<(u32, Vec<Bytes>)> {
-    let Some(head) = row.inbox else { return Ok((0, Vec::new())) };
+fn inbox_page(tx: &Transaction, instance: &Instance, room: usize) -> Loaded<(u32, Vec<Bytes>)> {
     let mut delivered = 0_u32;
     let mut events: Vec<Bytes> = Vec::new();
     let mut bytes = 0;
-    let mut skip = usize::try_from(head.skip()).unwrap_or(usize::MAX);
-    for number in head.chunks() {
-        let chunk: InboxChunk = tx.get(&keys::inbox(row.life, number))?.unwrap_or_default();
-        for item in chunk.items.into_iter().skip(std::mem::take(&mut skip)) {
-            bytes += item.event.len() + 8;
-            if bytes > room && delivered > 0 {
-                return Ok((delivered, events));
-            }
-            delivered += 1;
-            if item.is_for(row.number) {
-                events.push(item.event);
-            }
+    instance.inbox_queue().look(tx, instance.row.inbox, |item| {
+        let item = InboxItem::read(item);
+        bytes += item.event.len() + 8;
+        if bytes > room && delivered > 0 {
+            return Look::Enough;
         }
-    }
+        delivered += 1;
+        if item.is_for(instance.row.number) {
+            events.push(item.event);
+        }
+        Look::Further
+    })?;
     Ok((delivered, events))
 }
 
@@ -416,7 +386,7 @@ pub(super) fn bare(instance: &Instance) -> InstanceView {
         version: row.version.clone(),
         execution: row.execution.clone(),
         status: status.shown(),
-        waiting: waiting(instance),
+        waiting: Waiting::of(instance),
         terminating: matches!(status, Status::Terminating(_)),
         created: time(row.created).unwrap_or_default(),
         updated: time(row.updated).unwrap_or_default(),
@@ -432,24 +402,6 @@ pub(super) fn bare(instance: &Instance) -> InstanceView {
         output: None,
         custom_status: None,
         failure: None,
-    }
-}
-
-fn waiting(instance: &Instance) -> Waiting {
-    let row = &instance.row;
-    match instance.status() {
-        Status::Completed(_) | Status::Failed(_) | Status::Terminated(_) => Waiting::Nothing,
-        Status::Suspended(held) => Waiting::Resume { reason: held.reason.clone() },
-        Status::Stuck(held) => Waiting::Stuck { reason: held.reason.clone() },
-        Status::Pending(pending) => {
-            pending.until.map_or(Waiting::Worker, |until| Waiting::Start(until.into()))
-        }
-        Status::Running(_) | Status::Terminating(_) if instance.has_turn() => Waiting::Worker,
-        Status::Running(_) | Status::Terminating(_) => Waiting::Tasks {
-            activities: row.open_activities,
-            children: row.open_children,
-            timers: row.open_timers,
-        },
     }
 }
 

@@ -4,9 +4,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by stopping")]
 
+mod entities;
+mod entity_words;
 mod feed;
 mod formats;
 mod random;
+mod random_entities;
 mod scenarios;
 mod script;
 #[cfg(feature = "mutants")]

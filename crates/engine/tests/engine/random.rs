@@ -7,34 +7,35 @@ use std::collections::BTreeSet;
 
 use engine::event::{
     Action, ActionKind, CompleteOrchestration, CreateSubOrchestration, CreateTimer, FailureDetails,
-    OrchestrationInstance, ScheduleTask, SendEvent, TerminateOrchestration,
+    OrchestrationInstance, ScheduleTask, SendEntityMessage, SendEvent, TerminateOrchestration,
 };
-use engine::id::{Epoch, InstanceId, LeaseEpoch, Lineage, PartitionId};
+use engine::id::{EntityId, Epoch, InstanceId, LeaseEpoch, Lineage, PartitionId};
 use engine::partition::StatusName;
 use engine::partition::command::*;
 use engine::partition::effect::{Effect, Effects, Reply};
 use engine::partition::feed::command::ConfigureFeed;
-use engine::partition::view::{self, InstanceView, InstancesFilter, Turn, Waiting};
+use engine::partition::view::{self, Batch, EntitiesFilter, InstanceView, InstancesFilter, Turn, Waiting};
 use engine::rows::WriteSet;
 use engine::time::Timestamp;
 
 use crate::support::{Dice, LINEAGE, Machine, Memory, raise_epoch};
 
-const IDS: [&str; 6] = ["a", "b", "c", "a/child", "注文-1", "z"];
+pub(crate) const IDS: [&str; 6] = ["a", "b", "c", "a/child", "注文-1", "z"];
 
 fn feed(keep: u64) -> Command {
     Command::ConfigureFeed(ConfigureFeed { keep, subscriptions: vec!["mail".to_owned()] })
 }
 
 /// Two machines fed the same entries, one of which forgets everything after each.
-struct World {
-    kept: Machine,
-    forgotten: Machine,
-    dice: Dice,
-    turns: Vec<Turn>,
-    activities: Vec<ActivityKey>,
-    answered: Vec<Command>,
-    follow_ups: Vec<Command>,
+pub(crate) struct World {
+    pub(crate) kept: Machine,
+    pub(crate) forgotten: Machine,
+    pub(crate) dice: Dice,
+    pub(crate) turns: Vec<Turn>,
+    pub(crate) batches: Vec<Batch>,
+    pub(crate) activities: Vec<ActivityKey>,
+    pub(crate) answered: Vec<Command>,
+    pub(crate) follow_ups: Vec<Command>,
     requests: u64,
 }
 
@@ -45,6 +46,7 @@ impl World {
             forgotten: Machine::new(Memory::Forgets),
             dice: Dice::new(seed),
             turns: Vec::new(),
+            batches: Vec::new(),
             activities: Vec::new(),
             answered: Vec::new(),
             follow_ups: Vec::new(),
@@ -57,7 +59,7 @@ impl World {
         world
     }
 
-    fn apply(&mut self, command: Command) -> Effects {
+    pub(crate) fn apply(&mut self, command: Command) -> Effects {
         let (effects, writes): (Effects, WriteSet) = self.kept.apply(command.clone());
         let other = self.forgotten.apply(command);
         assert_eq!(other.0, effects);
@@ -79,6 +81,7 @@ impl World {
                     self.turns.extend(turn);
                 }
                 Effect::OfferActivity { activity, .. } => self.activities.push(activity.clone()),
+                Effect::OfferBatch { entity } => self.build_batch(entity),
                 Effect::FollowUp(command) => self.follow_ups.push(command.clone()),
                 Effect::Reply(_)
                 | Effect::Send { .. }
@@ -91,14 +94,14 @@ impl World {
         }
     }
 
-    fn request(&mut self) -> Option<RequestId> {
+    pub(crate) fn request(&mut self) -> Option<RequestId> {
         self.dice.chance(50).then(|| {
             self.requests += u64::from(self.dice.chance(80));
             RequestId { source: "gateway".to_owned(), counter: self.requests }
         })
     }
 
-    fn text(&mut self) -> Option<String> {
+    pub(crate) fn text(&mut self) -> Option<String> {
         let long = self.dice.chance(10);
         self.dice.chance(70).then(|| if long { "x".repeat(3_000) } else { "1".to_owned() })
     }
@@ -133,7 +136,7 @@ impl World {
         }
     }
 
-    fn soon(&mut self) -> Moment {
+    pub(crate) fn soon(&mut self) -> Moment {
         let ahead = std::time::Duration::from_millis(self.dice.next() % 20_000);
         self.kept.at.plus(ahead).into()
     }
@@ -142,7 +145,8 @@ impl World {
         let input = self.text();
         let id = i32::try_from(self.dice.below(4)).unwrap();
         let target = (*self.dice.pick(&IDS)).to_owned();
-        let kind = match self.dice.below(30) {
+        let kind = match self.dice.below(45) {
+            30..=44 => ActionKind::SendEntityMessage(SendEntityMessage { kind: Some(self.entity_message()) }),
             0..=9 => {
                 ActionKind::ScheduleTask(ScheduleTask { name: "pay".to_owned(), input, ..Default::default() })
             }
@@ -245,8 +249,10 @@ impl World {
 
     fn step(&mut self) {
         let command = match self.dice.below(100) {
-            0..=24 => Some(self.client()),
-            25..=49 => self.answer_turn(),
+            0..=17 => Some(self.client()),
+            18..=24 => Some(self.entity_client()),
+            25..=39 => self.answer_turn(),
+            40..=49 => self.answer_batch(),
             50..=64 => self.answer_activity(),
             65..=74 => return self.exchange(),
             75..=84 => self.follow_ups.pop(),
@@ -261,6 +267,7 @@ impl World {
             95 => return self.fail_over(),
             96 => self.force(),
             97 => self.stuck(),
+            98 => self.mark_entity_stuck(),
             _ => return self.compare_outstanding(),
         };
         if let Some(command) = command {
@@ -292,6 +299,7 @@ impl World {
         self.kept.fail_over();
         self.forgotten.fail_over();
         self.turns.clear();
+        self.batches.clear();
         self.activities.clear();
         self.follow_ups.clear();
         let effects = self.compare_and_take();
@@ -328,6 +336,20 @@ impl World {
         }
         assert_eq!(offered, waiting);
         self.compare_lists();
+        let offered: BTreeSet<&EntityId> = found
+            .iter()
+            .filter_map(|effect| match effect {
+                Effect::OfferBatch { entity } => Some(entity),
+                _ => None,
+            })
+            .collect();
+        let filter = EntitiesFilter { transient: true, ..EntitiesFilter::default() };
+        let entities = self.kept.ask(|rows| view::entities(rows, &filter, None, 100)).entities;
+        let epoch = Epoch { lineage: Lineage(LINEAGE), lease: LeaseEpoch(1), term: self.kept.id.term };
+        for entity in entities {
+            let batch = self.kept.ask(|rows| view::batch(rows, &entity.entity, epoch));
+            assert_eq!(batch.is_some(), offered.contains(&entity.entity), "{entity:?}");
+        }
         let sends = found.iter().any(|effect| matches!(effect, Effect::Send { .. }));
         let messages = self.kept.ask(|rows| view::outbox(rows, PartitionId(0), 0, 1));
         assert_eq!(sends, !messages.is_empty());
@@ -382,7 +404,9 @@ impl World {
                 self.apply(Command::Purge(Purge { instance, request: None, recursive: true }));
             }
             self.turns.clear();
+            self.batches.clear();
             self.activities.clear();
+            self.resume_entities();
             self.follow_ups.clear();
             let found = self.kept.outstanding();
             for effect in &found {
@@ -434,6 +458,12 @@ impl World {
             Effect::FollowUp(command) => {
                 self.apply(command.clone());
             }
+            Effect::OfferBatch { entity } => {
+                self.build_batch(entity);
+                if let Some(command) = self.answer_batch() {
+                    self.apply(command);
+                }
+            }
             Effect::OfferTurn { .. }
             | Effect::Reply(_)
             | Effect::Acknowledge { .. }
@@ -441,6 +471,11 @@ impl World {
             | Effect::InstanceChanged { .. } => {}
         }
     }
+}
+
+/// Rooms of instances, entities and what they have to do.
+fn is_of_the_living(tag: u8) -> bool {
+    (0x02..=0x0b).contains(&tag) || tag >= 0x18
 }
 
 #[test]
@@ -459,13 +494,8 @@ fn the_same_entries_give_the_same_state_with_and_without_memory() {
         world.wind_down();
         world.kept.check();
         // Meta, cursors and remembered requests stay; instances leave nothing behind.
-        let left: Vec<u8> = world
-            .kept
-            .store
-            .keys()
-            .map(|key| key[0])
-            .filter(|tag| (0x02..=0x0b).contains(tag) || *tag == 0x18)
-            .collect();
+        let left: Vec<u8> =
+            world.kept.store.keys().map(|key| key[0]).filter(|tag| is_of_the_living(*tag)).collect();
         assert_eq!(left, [] as [u8; 0], "seed {seed}");
     }
 }

@@ -8,13 +8,15 @@ use std::fmt::Write as _;
 
 use bytes::Bytes;
 use engine::event::HistoryEvent;
-use engine::id::{Epoch, InstanceId, PartitionId};
+use engine::id::{EntityId, Epoch, InstanceId, PartitionId};
 use engine::partition::StatusName;
 use engine::partition::command::*;
 use engine::partition::effect::{Effect, Effects};
-use engine::partition::view::{self, Turn};
+use engine::partition::entities::waits;
+use engine::partition::view::{self, Batch, EntitiesFilter, Turn};
 use prost::Message as _;
 
+use crate::entity_words;
 use crate::feed;
 use crate::support::{LEASE, LINEAGE, Machine, Memory, raise_epoch};
 use crate::words::{self, Words};
@@ -22,6 +24,7 @@ use crate::words::{self, Words};
 pub(crate) struct Script {
     machine: Machine,
     turns: BTreeMap<String, (Turn, TokenEpoch)>,
+    batches: BTreeMap<String, (Batch, TokenEpoch)>,
     activities: Vec<(ActivityKey, i32, String, TokenEpoch)>,
     follow_ups: Vec<Command>,
     delivered: Option<ReceiveMessages>,
@@ -34,6 +37,7 @@ impl Script {
         Self {
             machine,
             turns: BTreeMap::new(),
+            batches: BTreeMap::new(),
             activities: Vec::new(),
             follow_ups: Vec::new(),
             delivered: None,
@@ -56,7 +60,11 @@ impl Script {
         let words = Words::parse(line);
         let told = match words.verb() {
             "turn" => self.hand_out(words.id()),
+            "show" if words.id().starts_with('@') => self.show_entity(words.id()),
             "show" => self.show(words.id()),
+            "batch" => self.hand_out_batch(words.id()),
+            "entities" => self.entities(&words),
+            "locks" => self.locks(),
             "history" => self.history(words.id()),
             "counts" => self.counts(),
             "outstanding" => self.outstanding(),
@@ -71,6 +79,7 @@ impl Script {
             "deliver" => self.deliver(&words),
             "outbox" => self.outbox(),
             "events" | "letters" | "standing" => self.feed(&words),
+            "messages" => self.messages(),
             _ => {
                 let command = self.command(&words, line);
                 self.apply(command)
@@ -106,6 +115,7 @@ impl Script {
             }
             Effect::FollowUp(command) => self.follow_ups.push(command.clone()),
             Effect::OfferTurn { .. }
+            | Effect::OfferBatch { .. }
             | Effect::Reply(_)
             | Effect::Send { .. }
             | Effect::Acknowledge { .. }
@@ -144,6 +154,18 @@ impl Script {
                 let (output, recursive) = (words.get("output"), words.has("recursive"));
                 Command::Terminate(Terminate { instance, request, output, recursive })
             }
+            "signal" => {
+                let event = Box::new(entity_words::signal(words, self.machine.at));
+                Command::SignalEntity(SignalEntity { entity: instance, request, event })
+            }
+            "delete" => Command::DeleteEntity(DeleteEntity { entity: instance, request }),
+            "resume-entity" => Command::ResumeEntity(ResumeEntity { entity: instance, request }),
+            "release" => {
+                let section = entity_words::section(words);
+                Command::ReleaseLock(ReleaseLock { entity: instance, request, section })
+            }
+            "done" => self.batch_answer(words, line),
+            "stuck-entity" => self.stuck_entity(words),
             "purge" => Command::Purge(Purge { instance, request, recursive: words.has("recursive") }),
             "restart" => {
                 let execution = words.get("execution").unwrap_or_else(|| "f".repeat(32));
@@ -170,6 +192,7 @@ impl Script {
                 Command::RaiseEpoch(RaiseEpoch { lineage, lease, ..command })
             }
             "feed" | "told" | "resend" => feed::command(words),
+            "advance" => Command::AdvanceEntity(AdvanceEntity { entity: instance }),
             "fire" => Command::FireTimers(FireTimers {}),
             "sweep" => Command::Sweep(Sweep { instance }),
             verb => panic!("unknown verb {verb:?}"),
@@ -216,6 +239,86 @@ impl Script {
         })
     }
 
+    fn hand_out_batch(&mut self, id: &str) -> String {
+        let epoch = Epoch { term: self.machine.id.term, ..self.machine.ask(view::meta).epoch };
+        let entity = EntityId::parse(id).unwrap();
+        let Some(batch) = self.machine.ask(|rows| view::batch(rows, &entity, epoch)) else {
+            return "no batch\n".to_owned();
+        };
+        let state = batch.state.clone().unwrap_or_else(|| "(none)".to_owned());
+        let mut told = format!("batch {} of {} with state {state}\n", batch.turn, batch.execution);
+        for event in &batch.operations {
+            writeln!(told, "  {}", words::event(&HistoryEvent::decode(event.clone()).unwrap())).unwrap();
+        }
+        let token = TokenEpoch { lineage: epoch.lineage.0, lease: epoch.lease.0, term: epoch.term };
+        self.batches.insert(id.to_owned(), (batch, token));
+        told
+    }
+
+    fn batch_answer(&mut self, words: &Words, line: &str) -> Command {
+        let (batch, epoch) = self.batches.get(words.id()).expect("a batch was handed out").clone();
+        let (_, actions) = line.split_once(" : ").unwrap_or((line, ""));
+        let actions = actions.split(" ; ").filter(|text| !text.trim().is_empty());
+        let results = words.get("results").unwrap_or_else(|| vec!["ok"; batch.operations.len()].join(","));
+        Command::CompleteEntityBatch(CompleteEntityBatch {
+            entity: words.id().to_owned(),
+            execution: batch.execution,
+            epoch,
+            turn: batch.turn,
+            delivered: u32::try_from(batch.operations.len()).unwrap(),
+            results: results.split(',').filter(|one| !one.is_empty()).map(entity_words::result).collect(),
+            state: words.get("state"),
+            keeps_state: words.has("keeps"),
+            actions: actions.map(|text| entity_words::operation_action(text, self.machine.at)).collect(),
+        })
+    }
+
+    fn stuck_entity(&mut self, words: &Words) -> Command {
+        let (batch, _) = self.batches.get(words.id()).expect("a batch was handed out").clone();
+        Command::MarkEntityStuck(MarkEntityStuck {
+            entity: words.id().to_owned(),
+            execution: batch.execution,
+            turn: batch.turn,
+            delivered: u32::try_from(batch.operations.len()).unwrap(),
+            reason: words.get("reason").unwrap_or_else(|| "no-worker".to_owned()),
+        })
+    }
+
+    fn show_entity(&mut self, id: &str) -> String {
+        let id = EntityId::parse(id).unwrap();
+        match self.machine.ask(|rows| view::entity(rows, &id, true)) {
+            Some(view) => entity_words::entity(&view),
+            None => "no such entity\n".to_owned(),
+        }
+    }
+
+    fn entities(&mut self, words: &Words) -> String {
+        let filter = EntitiesFilter {
+            prefix: words.get("prefix").unwrap_or_default(),
+            modified_from: words.get("from").map(|at| words::moment(&at).into()),
+            modified_to: words.get("to").map(|at| words::moment(&at).into()),
+            transient: words.has("transient"),
+        };
+        let (mut told, mut after) = (String::new(), None);
+        loop {
+            let page = self.machine.ask(|rows| view::entities(rows, &filter, after.as_ref(), 2));
+            page.entities.iter().for_each(|view| told.push_str(&entity_words::entity(view)));
+            after = page.next;
+            if after.is_none() {
+                return told;
+            }
+        }
+    }
+
+    fn locks(&mut self) -> String {
+        let locks = self.machine.ask(|rows| view::locks(rows, None, 100));
+        let mut told: String = locks.iter().map(entity_words::locked).collect();
+        for section in waits::circle(&locks) {
+            writeln!(told, "in a circle: {}", entity_words::holder(&section)).unwrap();
+        }
+        told
+    }
+
     fn remembered(&self, words: &Words) -> (ActivityKey, i32, String, TokenEpoch) {
         let task: i32 = words.at(2).parse().unwrap();
         let mut known = self.activities.iter().filter(|a| a.0.instance == words.id() && a.1 == task);
@@ -260,6 +363,23 @@ impl Script {
         };
         self.delivered = Some(command.clone());
         self.apply(Command::ReceiveMessages(command))
+    }
+
+    /// Delivers and acknowledges until there is nothing more to say.
+    fn messages(&mut self) -> String {
+        let mut told = String::new();
+        loop {
+            let said = self.outbox();
+            if said.is_empty() {
+                return told;
+            }
+            told.push_str(&said);
+            told.push_str(&self.deliver(&Words::parse("deliver")));
+            let last = said.lines().last().and_then(|line| line.split(' ').next());
+            let acknowledged = format!("acknowledge {}", last.expect("a message has a number"));
+            let command = self.command(&Words::parse(&acknowledged), &acknowledged);
+            told.push_str(&self.apply(command));
+        }
     }
 
     fn outbox(&mut self) -> String {

@@ -11,6 +11,8 @@ use engine::partition::view::InstanceView;
 use engine::time::Timestamp;
 use prost::Message as _;
 
+use crate::entity_words;
+
 /// A line, word by word; `name=value` words are settings.
 pub(crate) struct Words {
     plain: Vec<String>,
@@ -131,6 +133,9 @@ pub(crate) fn action(text: &str, now: Timestamp) -> Action {
         "fail" => complete(3, &words),
         "terminated" => complete(5, &words),
         "entity" => ActionKind::SendEntityMessage(SendEntityMessage::default()),
+        "signal" | "call" | "lock" | "unlock" => ActionKind::SendEntityMessage(SendEntityMessage {
+            kind: Some(entity_words::message(&words, now)),
+        }),
         "rewind" => ActionKind::RewindOrchestration(RewindOrchestration::default()),
         "unknown" => return Action { id, kind: None },
         verb => panic!("unknown action {verb:?}"),
@@ -138,13 +143,13 @@ pub(crate) fn action(text: &str, now: Timestamp) -> Action {
     Action { id, kind: Some(kind) }
 }
 
-fn text(value: Option<&String>) -> String {
+pub(crate) fn text(value: Option<&String>) -> String {
     value.map_or("(none)".to_owned(), |value| {
         if value.len() > 40 { format!("{} bytes", value.len()) } else { value.clone() }
     })
 }
 
-fn details(failure: Option<&FailureDetails>) -> String {
+pub(crate) fn details(failure: Option<&FailureDetails>) -> String {
     let Some(failure) = failure else { return "(none)".to_owned() };
     let mut told = format!("{}: {}", failure.error_type, failure.error_message);
     if let Some(inner) = &failure.inner_failure {
@@ -225,7 +230,7 @@ pub(crate) fn event(event: &HistoryEvent) -> String {
         EventKind::SubOrchestrationInstanceFailed(e) => {
             format!("ChildFailed of {} {}", e.task_scheduled_id, details(e.failure_details.as_ref()))
         }
-        other => panic!("an event that is never stored: {other:?}"),
+        other => entity_words::event(id, other),
     }
 }
 
@@ -234,6 +239,7 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::OfferTurn { instance, name, version } => {
             format!("offer turn of {instance}, {name} {version}").trim_end().to_owned()
         }
+        Effect::OfferBatch { entity } => format!("offer batch of {entity}"),
         Effect::OfferActivity { activity, name, version } => {
             format!("offer activity {} of {}, {name} {version}", key(activity), activity.instance)
                 .trim_end()
@@ -271,6 +277,7 @@ pub(crate) fn command(command: &Command) -> String {
     match command {
         Command::Sweep(sweep) => format!("sweep {}", sweep.instance),
         Command::FireTimers(_) => "fire".to_owned(),
+        Command::AdvanceEntity(advance) => format!("advance {}", advance.entity),
         Command::AcknowledgeMessages(acknowledged) => format!("acknowledge {}", acknowledged.upto),
         Command::ConfigureFeed(feed) => format!("feed keep {}", feed.keep),
         other => panic!("no follow-up: {other:?}"),
@@ -294,6 +301,30 @@ pub(crate) fn message(message: &Message) -> String {
         MessageBody::TerminateInstance(m) => format!("terminate {} recursive {}", m.instance, m.recursive),
         MessageBody::PurgeInstance(m) => format!("purge {}", m.instance),
         MessageBody::RewindChild(m) => format!("rewind {} of {}", m.start.instance, m.start.parent.instance),
+        MessageBody::EntityOperation(m) => format!("{} for {}", event(&m.event), m.entity),
+        MessageBody::EntityReplied(m) => format!(
+            "reply to {} of {}: {} {}",
+            m.request,
+            m.instance,
+            text(m.result.output.as_ref()),
+            details(m.result.failure.as_ref())
+        ),
+        MessageBody::LockEntities(m) => {
+            format!(
+                "lock {} for {}, at {}",
+                m.entities.join(","),
+                entity_words::holder(&m.section),
+                m.position
+            )
+        }
+        MessageBody::LocksGranted(m) => format!("granted {}", entity_words::holder(&m.section)),
+        MessageBody::UnlockEntity(m) => {
+            format!("unlock {} of {}", m.entity, entity_words::holder(&m.section))
+        }
+        MessageBody::CancelLocks(m) => {
+            format!("cancel locks of {}, at {}", entity_words::holder(&m.request.section), m.request.position)
+        }
+        MessageBody::StartDetached(m) => format!("start {} {}", m.instance, m.name),
     }
 }
 

@@ -258,8 +258,7 @@ impl Board {
         let class = self.lanes.join_class(filter);
         self.streams.insert(id, Stream { class, limits, used: PerKind::default() });
         self.mark(id);
-        self.fill(id, Kind::Turn);
-        self.fill(id, Kind::Activity);
+        Kind::ALL.into_iter().for_each(|kind| self.fill(id, kind));
         id
     }
 
@@ -393,7 +392,7 @@ impl Board {
         let Some(turn_max) = self.options.turn_max else { return };
         let now = self.now;
         let slow = |out: &HandOut| {
-            out.kind == Kind::Turn && out.out.is_some_and(|(_, since)| since + turn_max <= now)
+            out.kind != Kind::Activity && out.out.is_some_and(|(_, since)| since + turn_max <= now)
         };
         let slow: Vec<HandOutId> =
             self.hand_outs.iter().filter(|(_, out)| slow(out)).map(|(id, _)| *id).collect();
@@ -521,6 +520,7 @@ impl Board {
         let free = PerKind {
             turns: stream.used.turns < stream.limits.turns,
             activities: stream.used.activities < stream.limits.activities,
+            batches: stream.used.batches < stream.limits.batches,
         };
         self.lanes.mark(stream.class, id, free);
     }

@@ -29,15 +29,16 @@ fn named(work: Work, name: &str, version: &str) -> Offer {
 }
 
 fn slots(turns: u32, activities: u32) -> PerKind<u32> {
-    PerKind { turns, activities }
+    PerKind { turns, activities, batches: 1 }
 }
 
 fn only(kind: Kind, list: &[(&str, &[&str])]) -> Filter {
     let versions = |versions: &[&str]| versions.iter().map(ToString::to_string).collect();
     let names: Names = list.iter().map(|(name, of)| (name.to_string(), versions(of))).collect();
     match kind {
-        Kind::Turn => Filter::Named { turns: names, activities: Names::new() },
-        Kind::Activity => Filter::Named { turns: Names::new(), activities: names },
+        Kind::Turn => Filter::Named { turns: names, activities: Names::new(), batches: Names::new() },
+        Kind::Activity => Filter::Named { turns: Names::new(), activities: names, batches: Names::new() },
+        Kind::Batch => Filter::Named { turns: Names::new(), activities: Names::new(), batches: names },
     }
 }
 
@@ -572,4 +573,22 @@ fn lost_answer(item: &Item) -> Option<(HandOutId, Work)> {
         State::Answered { hand_out } => Some((hand_out, Work::clone(&item.work))),
         State::Waiting | State::Delayed { .. } | State::Building { .. } | State::Out { .. } => None,
     }
+}
+
+#[test]
+fn an_entity_has_one_batch_out_and_a_slow_one_goes_to_another_worker() {
+    let mut table = Table::new();
+    let batch = Work::Batch { entity: engine::id::EntityId::parse("@counter@a").expect("an id") };
+    let slow = table.worker(1, 1);
+    table.offer(&batch);
+    assert_eq!(table.one().stream, slow);
+    table.offer(&batch);
+    table.worker(1, 1);
+    assert_eq!(table.works(), [], "one batch of an entity at a time");
+    table.wait(301_000);
+    let again = table.one();
+    assert_ne!(again.stream, slow);
+    table.answer(&again, Ended::Accepted);
+    table.offer(&batch);
+    assert_eq!(table.one().attempt, 1);
 }

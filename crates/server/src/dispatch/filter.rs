@@ -18,6 +18,8 @@ pub enum Filter {
         turns: Names,
         /// Activities, by exact name.
         activities: Names,
+        /// Entities, by exact name, which is in lower case; they have no versions.
+        batches: Names,
     },
 }
 
@@ -29,8 +31,8 @@ impl Filter {
     pub fn accepts(&self, kind: Kind, name: &str, version: &str) -> bool {
         match self {
             Self::Everything => true,
-            Self::Named { turns, activities } => {
-                let names = *PerKind { turns, activities }.of(kind);
+            Self::Named { turns, activities, batches } => {
+                let names = *PerKind { turns, activities, batches }.of(kind);
                 names.get(name).is_some_and(|versions| versions.is_empty() || versions.contains(version))
             }
         }
@@ -48,8 +50,13 @@ mod tests {
 
     #[test]
     fn a_named_filter_takes_exact_names_and_listed_versions() {
-        let filter =
-            Filter::Named { turns: names(&[("a", &[]), ("b", &["1", ""])]), activities: Names::new() };
+        let filter = Filter::Named {
+            turns: names(&[("a", &[]), ("b", &["1", ""])]),
+            activities: Names::new(),
+            batches: names(&[("counter", &[])]),
+        };
+        assert!(filter.accepts(Kind::Batch, "counter", ""));
+        assert!(!filter.accepts(Kind::Batch, "a", ""));
         assert!(filter.accepts(Kind::Turn, "a", "7"));
         assert!(filter.accepts(Kind::Turn, "b", "1"));
         assert!(filter.accepts(Kind::Turn, "b", ""));
@@ -59,7 +66,8 @@ mod tests {
 
     #[test]
     fn a_kind_without_names_gets_nothing() {
-        let filter = Filter::Named { turns: names(&[("a", &[])]), activities: Names::new() };
+        let filter =
+            Filter::Named { turns: names(&[("a", &[])]), activities: Names::new(), batches: Names::new() };
         assert!(!filter.accepts(Kind::Activity, "a", ""));
     }
 }

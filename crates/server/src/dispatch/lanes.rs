@@ -216,7 +216,7 @@ impl Lanes {
 
     /// One member of the class has gone.
     pub(super) fn leave_class(&mut self, id: ClassId, stream: StreamId) {
-        self.mark(id, stream, PerKind { turns: false, activities: false });
+        self.mark(id, stream, PerKind::default());
         let Some(class) = self.classes.get_mut(&id) else { return };
         class.members -= 1;
         if class.members == 0 {
@@ -232,7 +232,7 @@ impl Lanes {
     /// Says of which kinds a worker has a free slot.
     pub(super) fn mark(&mut self, class: ClassId, stream: StreamId, free: PerKind<bool>) {
         let Some(class) = self.classes.get_mut(&class) else { return };
-        for kind in [Kind::Turn, Kind::Activity] {
+        for kind in Kind::ALL {
             let streams = class.free.of_mut(kind);
             if *free.of(kind) {
                 streams.insert(stream);

@@ -3,7 +3,7 @@
 //! Offers hold names and ids only, never payloads: what is queued here may be a hundred thousand
 //! items. The work itself is built when a worker has a free slot.
 
-use engine::id::{InstanceId, PartitionId};
+use engine::id::{EntityId, InstanceId, PartitionId};
 use engine::partition::command::ActivityKey;
 
 /// One piece of work that a worker can do.
@@ -19,6 +19,11 @@ pub enum Work {
         /// Which.
         key: ActivityKey,
     },
+    /// The next batch of an entity, whichever that is when it is built.
+    Batch {
+        /// The entity.
+        entity: EntityId,
+    },
 }
 
 impl Work {
@@ -27,17 +32,25 @@ impl Work {
         match self {
             Self::Turn { .. } => Kind::Turn,
             Self::Activity { .. } => Kind::Activity,
+            Self::Batch { .. } => Kind::Batch,
         }
     }
 }
 
-/// The two kinds of slots a worker has.
+/// The kinds of slots a worker has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// Orchestrator turns.
     Turn,
     /// Activities.
     Activity,
+    /// Entity batches.
+    Batch,
+}
+
+impl Kind {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Turn, Self::Activity, Self::Batch];
 }
 
 /// Work, the partition it belongs to, and what a worker must have registered to take it.
@@ -47,7 +60,7 @@ pub struct Offer {
     pub partition: PartitionId,
     /// Which.
     pub work: Work,
-    /// The name of the orchestration or activity.
+    /// The name of the orchestration, activity or entity.
     pub name: String,
     /// Its version; an activity without one has its orchestration's. Empty: none.
     pub version: String,
@@ -70,6 +83,8 @@ pub struct PerKind<T> {
     pub turns: T,
     /// For activities.
     pub activities: T,
+    /// For entity batches.
+    pub batches: T,
 }
 
 impl<T> PerKind<T> {
@@ -78,6 +93,7 @@ impl<T> PerKind<T> {
         match kind {
             Kind::Turn => &self.turns,
             Kind::Activity => &self.activities,
+            Kind::Batch => &self.batches,
         }
     }
 
@@ -86,6 +102,7 @@ impl<T> PerKind<T> {
         match kind {
             Kind::Turn => &mut self.turns,
             Kind::Activity => &mut self.activities,
+            Kind::Batch => &mut self.batches,
         }
     }
 }

@@ -10,8 +10,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use engine::id::{Epoch, HubId, InstanceId, PartitionId};
-use engine::partition::command::{ActivityKey, MarkStuck};
+use engine::id::{EntityId, Epoch, HubId, InstanceId, PartitionId};
+use engine::partition::command::{ActivityKey, Command};
 use platform::clock::Clock;
 use tokio::sync::mpsc;
 
@@ -86,7 +86,7 @@ pub struct Worker {
 /// Work of one name and version that is waiting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queue {
-    /// Turns or activities.
+    /// Turns, activities or entity batches.
     pub kind: Kind,
     /// Their name.
     pub name: String,
@@ -148,6 +148,13 @@ impl Dispatch {
         self.change(|board| board.ended(&work, ended));
     }
 
+    /// An entity batch's completion was applied. An accepted one is followed by another offer if the
+    /// mailbox holds anything.
+    pub fn batch_ended(&self, entity: &EntityId, ended: Ended) {
+        let work = Work::Batch { entity: entity.clone() };
+        self.change(|board| board.ended(&work, ended));
+    }
+
     /// The partition's leadership has ended: forget its offers and hand-outs.
     pub fn reset(&self, partition: PartitionId) {
         self.change(|board| board.reset(partition));
@@ -170,9 +177,12 @@ impl Dispatch {
         let limits = PerKind {
             turns: options.slots(worker.slots.turns),
             activities: options.slots(worker.slots.activities),
+            batches: options.slots(worker.slots.batches),
         };
         // Each slot has at most one item on its way, so a send never finds the channel full.
-        let capacity = usize::try_from(limits.turns.saturating_add(limits.activities)).unwrap_or(1);
+        let capacity =
+            usize::try_from(limits.turns.saturating_add(limits.activities).saturating_add(limits.batches))
+                .unwrap_or(1);
         let (sender, receiver) = mpsc::channel(capacity.max(1));
         let mut inner = self.lock();
         let id = inner.board.connect(worker.filter, limits);
@@ -201,6 +211,7 @@ impl Dispatch {
             let seconds = match work.kind() {
                 Kind::Turn => &metrics.turn_seconds,
                 Kind::Activity => &metrics.activity_seconds,
+                Kind::Batch => &metrics.batch_seconds,
             };
             seconds.observe(held.as_secs_f64());
         }
@@ -357,7 +368,7 @@ impl Grant {
     /// large or failed too often; it was not sent, and the partition proposes this instead.
     #[must_use = "an item that is not handed out must be marked as stuck"]
     #[expect(clippy::needless_pass_by_value, reason = "an item is delivered once, and is of no use after")]
-    pub fn deliver(mut self, item: Item) -> Option<MarkStuck> {
+    pub fn deliver(mut self, item: Item) -> Option<Command> {
         self.open = false;
         let shell = &self.dispatch.0;
         let attempt = self.assignment.attempt;
@@ -402,7 +413,7 @@ impl Grant {
         self.dispatch.change(|board| board.nothing(self.assignment.hand_out));
     }
 
-    fn refuse(&self, item: &Item, reason: String) -> MarkStuck {
+    fn refuse(&self, item: &Item, reason: String) -> Command {
         self.dispatch.change(|board| board.nothing(self.assignment.hand_out));
         item.mark_stuck(reason)
     }

@@ -5,7 +5,7 @@
 //! secret. Layout, golden vector and reasons: `docs/design/tokens.md`. Not here: whether the work
 //! item is still current; only the partition's log can say that.
 
-use engine::id::{Epoch, HubId, InstanceId, LeaseEpoch, Lineage, PartitionId};
+use engine::id::{EntityId, Epoch, HubId, InstanceId, LeaseEpoch, Lineage, PartitionId};
 use engine::partition::command::{ActivityKey, TokenEpoch};
 use engine::time::Timestamp;
 
@@ -16,6 +16,7 @@ use super::offer::Work;
 const VERSION: u8 = 1;
 const KIND_TURN: u8 = 1;
 const KIND_ACTIVITY: u8 = 2;
+const KIND_BATCH: u8 = 3;
 const EXECUTION_HEX: u8 = 1;
 const EXECUTION_TEXT: u8 = 0;
 const MAC_BYTES: usize = 16;
@@ -79,6 +80,13 @@ pub enum Task {
         /// The orchestration's own number for it.
         task: i32,
     },
+    /// An entity's batch. The token's instance is the entity, its execution the entity's life.
+    Batch {
+        /// From 1.
+        turn: u64,
+        /// How many operations it had.
+        delivered: u32,
+    },
 }
 
 /// Why a text is none of this hub's tokens.
@@ -117,7 +125,13 @@ impl Token {
                     ordinal,
                 },
             },
+            Task::Batch { .. } => Work::Batch { entity: self.entity() },
         }
+    }
+
+    /// The entity of a batch's token.
+    fn entity(&self) -> EntityId {
+        EntityId::parse(self.instance.as_str()).expect("a batch's token names an entity, or is not read")
     }
 
     /// The epoch as commands carry it.
@@ -151,6 +165,11 @@ impl Token {
                 put(&mut out, scheduled_by.index);
                 put(&mut out, u64::from(ordinal));
                 out.extend_from_slice(&task.to_be_bytes());
+            }
+            Task::Batch { turn, delivered } => {
+                out.push(KIND_BATCH);
+                put(&mut out, turn);
+                put(&mut out, u64::from(delivered));
             }
         }
         put(&mut out, u64::from(self.attempt));
@@ -192,6 +211,12 @@ impl Token {
     }
 
     fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let token = Self::read_fields(from)?;
+        let is_entity = EntityId::parse(token.instance.as_str()).is_ok();
+        (is_entity == matches!(token.task, Task::Batch { .. })).then_some(token)
+    }
+
+    fn read_fields(from: &mut Reader<'_>) -> Option<Self> {
         Some(Self {
             hub: HubId(from.number_u32()?),
             partition: PartitionId(from.number_u32()?),
@@ -216,6 +241,7 @@ impl Token {
                     ordinal: from.number_u32()?,
                     task: i32::from_be_bytes(from.array()?),
                 },
+                KIND_BATCH => Task::Batch { turn: from.number()?, delivered: from.number_u32()? },
                 _ => return None,
             },
             attempt: from.number_u32()?,

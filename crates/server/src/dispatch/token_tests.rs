@@ -29,6 +29,14 @@ fn activity() -> Token {
     }
 }
 
+fn batch() -> Token {
+    Token {
+        instance: InstanceId::parse("@counter@a").expect("an id"),
+        task: Task::Batch { turn: 12, delivered: 100 },
+        ..turn()
+    }
+}
+
 #[test]
 fn tokens_of_version_1_read_the_same_for_ever() {
     assert_eq!(turn().sign(&KEY), GOLDEN_TURN);
@@ -54,7 +62,7 @@ fn a_missing_token_a_foreign_key_and_a_foreign_hub_are_told_apart() {
 
 #[test]
 fn no_single_changed_character_is_taken() {
-    for token in [turn(), activity()] {
+    for token in [turn(), activity(), batch()] {
         let text = token.sign(&KEY);
         for position in 0..text.len() {
             let mut changed = text.clone().into_bytes();
@@ -111,4 +119,13 @@ fn the_largest_ids_fit_a_token() {
 #[test]
 fn the_secret_is_not_shown() {
     assert_eq!(format!("{KEY:?}"), "TokenKey { id: 7 }");
+}
+
+#[test]
+fn a_batchs_token_names_an_entity_and_no_other_token_does() {
+    assert_eq!(Token::parse(&batch().sign(&KEY), HUB, &KEY), Ok(batch()));
+    let order = Token { instance: turn().instance, ..batch() };
+    assert_eq!(Token::parse(&order.sign(&KEY), HUB, &KEY), Err(Invalid::Malformed));
+    let entity = Token { instance: batch().instance, ..turn() };
+    assert_eq!(Token::parse(&entity.sign(&KEY), HUB, &KEY), Err(Invalid::Malformed));
 }

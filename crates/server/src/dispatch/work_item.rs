@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::{BufMut, Bytes, BytesMut};
 use engine::id::{Epoch, HubId, InstanceId, LogId};
 use engine::limits::WORK_ITEM_BYTES_MAX;
-use engine::partition::command::{ActivityKey, MarkStuck};
+use engine::partition::command::{ActivityKey, Command, MarkEntityStuck, MarkStuck};
 use engine::partition::view;
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
@@ -20,12 +20,17 @@ use super::token::{Task, Token};
 // Field numbers of `orchestrator_service.proto`.
 const WORK_ITEM_ORCHESTRATOR: u32 = 1;
 const WORK_ITEM_ACTIVITY: u32 = 2;
+const WORK_ITEM_BATCH: u32 = 5;
 const WORK_ITEM_TOKEN: u32 = 10;
 const ORCHESTRATOR_INSTANCE: u32 = 1;
 const ORCHESTRATOR_EXECUTION: u32 = 2;
 const ORCHESTRATOR_NEW_EVENTS: u32 = 4;
 const ORCHESTRATOR_STREAMING: u32 = 6;
 const ORCHESTRATOR_TRACE: u32 = 8;
+const BATCH_INSTANCE: u32 = 1;
+const BATCH_EXECUTION: u32 = 2;
+const BATCH_STATE: u32 = 3;
+const BATCH_OPERATIONS: u32 = 4;
 const ACTIVITY_NAME: u32 = 1;
 const ACTIVITY_VERSION: u32 = 2;
 const ACTIVITY_INPUT: u32 = 3;
@@ -44,6 +49,8 @@ pub enum Item {
     Turn(view::Turn, Epoch),
     /// An activity.
     Activity(view::ActivityTask, Epoch),
+    /// An entity's batch.
+    Batch(view::Batch, Epoch),
 }
 
 /// How a worker is given a long past.
@@ -64,6 +71,8 @@ const STREAMED_PAST_BYTES_MIN: usize = 1 << 20;
 pub struct Counts {
     turns: AtomicU64,
     activities: AtomicU64,
+    batches: AtomicU64,
+    operations: AtomicU64,
     bytes: AtomicU64,
     bytes_spliced: AtomicU64,
     events_new: AtomicU64,
@@ -76,6 +85,10 @@ pub struct CountsView {
     pub turns: u64,
     /// Activities handed out.
     pub activities: u64,
+    /// Entity batches handed out.
+    pub batches: u64,
+    /// Operations in these batches.
+    pub operations: u64,
     /// Bytes of work items, all in all.
     pub bytes: u64,
     /// Of these, bytes of history copied as they are stored.
@@ -91,6 +104,8 @@ impl Counts {
         CountsView {
             turns: of(&self.turns),
             activities: of(&self.activities),
+            batches: of(&self.batches),
+            operations: of(&self.operations),
             bytes: of(&self.bytes),
             bytes_spliced: of(&self.bytes_spliced),
             events_new: of(&self.events_new),
@@ -112,7 +127,7 @@ pub(super) enum Encoded {
 impl Item {
     fn epoch(&self) -> Epoch {
         match self {
-            Self::Turn(_, epoch) | Self::Activity(_, epoch) => *epoch,
+            Self::Turn(_, epoch) | Self::Activity(_, epoch) | Self::Batch(_, epoch) => *epoch,
         }
     }
 
@@ -122,6 +137,9 @@ impl Item {
             Self::Turn(turn, _) => (turn.instance.clone(), &turn.execution, turn_task(turn)),
             Self::Activity(activity, _) => {
                 (instance_of(&activity.key), &activity.execution, activity_task(activity))
+            }
+            Self::Batch(batch, _) => {
+                (batch.entity.as_instance().clone(), &batch.execution, batch_task(batch))
             }
         };
         Token {
@@ -137,12 +155,22 @@ impl Item {
     }
 
     /// The command that records why nobody can be given this item.
-    pub(super) fn mark_stuck(&self, reason: String) -> MarkStuck {
+    pub(super) fn mark_stuck(&self, reason: String) -> Command {
         let (instance, execution, activity) = match self {
             Self::Turn(turn, _) => (turn.instance.as_str(), &turn.execution, None),
             Self::Activity(task, _) => (task.key.instance.as_str(), &task.execution, Some(task.key.clone())),
+            Self::Batch(batch, _) => {
+                return Command::MarkEntityStuck(MarkEntityStuck {
+                    entity: batch.entity.as_str().to_owned(),
+                    execution: batch.execution.clone(),
+                    turn: batch.turn,
+                    delivered: u32::try_from(batch.operations.len()).unwrap_or(u32::MAX),
+                    reason,
+                });
+            }
         };
-        MarkStuck { instance: instance.to_owned(), execution: execution.clone(), activity, reason }
+        let (instance, execution) = (instance.to_owned(), execution.clone());
+        Command::MarkStuck(MarkStuck { instance, execution, activity, reason })
     }
 
     /// The encoded `WorkItem`, unless workers would not accept it.
@@ -150,6 +178,7 @@ impl Item {
         let (field, length) = match self {
             Self::Turn(turn, _) => (WORK_ITEM_ORCHESTRATOR, turn_len(turn, past)),
             Self::Activity(activity, _) => (WORK_ITEM_ACTIVITY, activity_len(activity)),
+            Self::Batch(batch, _) => (WORK_ITEM_BATCH, batch_len(batch)),
         };
         let bytes = message_len(field, length) + string_len(WORK_ITEM_TOKEN, token);
         if bytes > WORK_ITEM_BYTES_MAX {
@@ -167,6 +196,11 @@ impl Item {
             Self::Activity(activity, _) => {
                 put_activity(&mut out, activity);
                 add(&counts.activities, 1);
+            }
+            Self::Batch(batch, _) => {
+                put_batch(&mut out, batch);
+                add(&counts.batches, 1);
+                add(&counts.operations, batch.operations.len());
             }
         }
         put_string(&mut out, WORK_ITEM_TOKEN, token);
@@ -207,6 +241,10 @@ fn activity_task(activity: &view::ActivityTask) -> Task {
     Task::Activity { scheduled_by, ordinal: activity.key.ordinal, task: activity.task }
 }
 
+fn batch_task(batch: &view::Batch) -> Task {
+    Task::Batch { turn: batch.turn, delivered: u32::try_from(batch.operations.len()).unwrap_or(u32::MAX) }
+}
+
 impl Past {
     /// The bytes of past that go into the work item; `None`: the worker reads them itself.
     fn len_inline(self, turn: &view::Turn) -> Option<usize> {
@@ -245,6 +283,28 @@ fn put_turn(out: &mut BytesMut, turn: &view::Turn, past: Past) {
     }
     if let Some(trace) = &turn.trace {
         put_message(out, ORCHESTRATOR_TRACE, trace);
+    }
+}
+
+/// The second form of the message: its operations are history events, which are stored as they are
+/// sent. Every current worker takes it, and in the first form .NET forgets the token.
+fn batch_len(batch: &view::Batch) -> usize {
+    let operation = |event: &Bytes| message_len(BATCH_OPERATIONS, event.len());
+    string_len(BATCH_INSTANCE, batch.entity.as_str())
+        + string_len(BATCH_EXECUTION, &batch.execution)
+        + batch.state.as_ref().map_or(0, |state| value_len(BATCH_STATE, state))
+        + batch.operations.iter().map(operation).sum::<usize>()
+}
+
+fn put_batch(out: &mut BytesMut, batch: &view::Batch) {
+    put_string(out, BATCH_INSTANCE, batch.entity.as_str());
+    put_string(out, BATCH_EXECUTION, &batch.execution);
+    if let Some(state) = &batch.state {
+        put_value(out, BATCH_STATE, state);
+    }
+    for event in &batch.operations {
+        put_header(out, BATCH_OPERATIONS, event.len());
+        out.put_slice(event);
     }
 }
 

@@ -142,7 +142,7 @@ fn a_turn_larger_than_workers_accept_is_not_sent() {
     let Encoded::TooLarge { bytes } = item.encode("t", Past::Inline, &Counts::default()) else {
         panic!("it was encoded");
     };
-    let stuck = item.mark_stuck(too_large(bytes));
+    let Command::MarkStuck(stuck) = item.mark_stuck(too_large(bytes)) else { panic!("a turn is marked") };
     assert_eq!((stuck.instance.as_str(), stuck.execution.as_str()), ("order-1", "e1"));
     assert!(stuck.reason.starts_with("history of 5 MiB exceeds what connected workers can accept"));
 }
@@ -156,12 +156,50 @@ fn a_token_names_the_work_it_was_made_for() {
         work: std::sync::Arc::new(work),
         attempt: 3,
     };
-    for item in [turn(Vec::new(), &[]), activity(None, None)] {
+    for item in [turn(Vec::new(), &[]), activity(None, None), batch(None, &[])] {
         let work = match &item {
             Item::Turn(turn, _) => super::super::Work::Turn { instance: turn.instance.clone() },
             Item::Activity(activity, _) => super::super::Work::Activity { key: activity.key.clone() },
+            Item::Batch(batch, _) => super::super::Work::Batch { entity: batch.entity.clone() },
         };
         let token = item.token(HubId(1), &assignment(work.clone()));
         assert_eq!((token.work(), token.attempt, token.epoch), (work, 3, epoch()));
+    }
+}
+
+fn batch(state: Option<&str>, operations: &[HistoryEvent]) -> Item {
+    let batch = view::Batch {
+        entity: engine::id::EntityId::parse("@counter@a").expect("an id"),
+        execution: "e7".into(),
+        turn: 9,
+        state: state.map(str::to_owned),
+        operations: operations.iter().map(|event| Bytes::from(event.encode_to_vec())).collect(),
+    };
+    Item::Batch(batch, epoch())
+}
+
+#[test]
+fn a_batch_carries_its_state_and_its_operations_as_they_are_stored() {
+    let signaled = engine::event::EntityOperationSignaled {
+        operation: "add".into(),
+        input: Some("5".into()),
+        ..Default::default()
+    };
+    let kind = Some(EventKind::EntityOperationSignaled(signaled));
+    let event = HistoryEvent { event_id: -1, timestamp: None, kind };
+    for state in [None, Some(""), Some("7")] {
+        let item = batch(state, &[event.clone(), event.clone()]);
+        let Encoded::Bytes(bytes) = item.encode("t", Past::Inline, &Counts::default()) else {
+            panic!("it is small");
+        };
+        let sent = wire::WorkItem::decode(bytes).expect("a work item");
+        assert_eq!(sent.completion_token, "t");
+        let Some(wire::work_item::Request::EntityRequestV2(request)) = sent.request else {
+            panic!("not an entity's: {:?}", sent.request);
+        };
+        assert_eq!((request.instance_id.as_str(), request.execution_id.as_str()), ("@counter@a", "e7"));
+        assert_eq!(request.entity_state.as_deref(), state, "absent is not empty");
+        assert_eq!(request.operation_requests.len(), 2);
+        assert_eq!(request.operation_requests[0].encode_to_vec(), event.encode_to_vec());
     }
 }

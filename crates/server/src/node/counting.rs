@@ -15,6 +15,8 @@ pub(super) enum Counted {
     Turn,
     ActivityDone,
     ActivityFailed,
+    /// With so many operations.
+    Batch(usize),
     Other,
 }
 
@@ -25,6 +27,7 @@ impl Counted {
             Command::CompleteOrchestrationTurn(_) => Self::Turn,
             Command::CompleteActivity(answer) if answer.failure.is_some() => Self::ActivityFailed,
             Command::CompleteActivity(_) => Self::ActivityDone,
+            Command::CompleteEntityBatch(answer) => Self::Batch(answer.results.len()),
             Command::StartOrchestration(_)
             | Command::Suspend(_)
             | Command::Resume(_)
@@ -32,6 +35,12 @@ impl Counted {
             | Command::Purge(_)
             | Command::Restart(_)
             | Command::Rewind(_)
+            | Command::SignalEntity(_)
+            | Command::DeleteEntity(_)
+            | Command::ReleaseLock(_)
+            | Command::ResumeEntity(_)
+            | Command::MarkEntityStuck(_)
+            | Command::AdvanceEntity(_)
             | Command::ReceiveMessages(_)
             | Command::AcknowledgeMessages(_)
             | Command::RaiseEpoch(_)
@@ -54,6 +63,10 @@ impl Counted {
             (Reply::Done, Self::Turn) => metrics.turns.inc(),
             (Reply::Done, Self::ActivityDone) => metrics.activities_completed.inc(),
             (Reply::Done, Self::ActivityFailed) => metrics.activities_failed.inc(),
+            (Reply::Done, Self::Batch(operations)) => {
+                metrics.operations.inc_by(u64::try_from(operations).unwrap_or(u64::MAX));
+                metrics.batches.inc()
+            }
             (Reply::Done, Self::Other) | (Reply::Unchanged | Reply::Refused(_), _) => return,
         };
     }

@@ -7,10 +7,13 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use engine::id::{HubId, InstanceId, PartitionId};
+use engine::id::{EntityId, HubId, InstanceId, PartitionId};
 use engine::partition::command::Command;
 use engine::partition::effect::Reply;
-use engine::partition::view::{Counts, Finished, HistoryPage, InstanceView, InstancesFilter, InstancesPage};
+use engine::partition::view::{
+    Counts, EntitiesFilter, EntitiesPage, EntityView, Finished, HistoryPage, InstanceView, InstancesFilter,
+    InstancesPage, LockedEntity,
+};
 use engine::time::Timestamp;
 
 use super::Member;
@@ -73,8 +76,11 @@ impl Hub {
         };
         metrics.turns_without_worker.set(gauge(untaken(Kind::Turn)));
         metrics.activities_without_worker.set(gauge(untaken(Kind::Activity)));
+        metrics.batches_without_worker.set(gauge(untaken(Kind::Batch)));
+        metrics.batches_waiting.set(gauge(load.waiting.batches));
         metrics.turns_in_flight.set(gauge(load.in_flight.turns));
         metrics.activities_in_flight.set(gauge(load.in_flight.activities));
+        metrics.batches_in_flight.set(gauge(load.in_flight.batches));
         metrics.redelivered.inner().store(load.redelivered, Ordering::Relaxed);
     }
 
@@ -106,6 +112,46 @@ impl Hub {
         let question = Question::Instance { instance: instance.clone(), with_values };
         match self.question(instance.partition(self.partitions()), question).await? {
             Answer::Instance(found) => Ok(found),
+            _ => Err(mismatch()),
+        }
+    }
+
+    /// One entity, or `None`.
+    pub async fn entity(
+        &self,
+        entity: &EntityId,
+        with_state: bool,
+    ) -> Result<Option<EntityView>, Unavailable> {
+        let question = Question::Entity { entity: entity.clone(), with_state };
+        match self.question(entity.as_instance().partition(self.partitions()), question).await? {
+            Answer::Entity(found) => Ok(found),
+            _ => Err(mismatch()),
+        }
+    }
+
+    /// A page of one partition's entities, ordered by id, beyond `after`.
+    pub async fn entities(
+        &self,
+        partition: PartitionId,
+        filter: EntitiesFilter,
+        after: Option<EntityId>,
+        limit: usize,
+    ) -> Result<EntitiesPage, Unavailable> {
+        match self.question(partition, Question::Entities { filter, after, limit }).await? {
+            Answer::Entities(page) => Ok(page),
+            _ => Err(mismatch()),
+        }
+    }
+
+    /// Locked entities of one partition, ordered by id, beyond `after`.
+    pub async fn locks(
+        &self,
+        partition: PartitionId,
+        after: Option<EntityId>,
+        limit: usize,
+    ) -> Result<Vec<LockedEntity>, Unavailable> {
+        match self.question(partition, Question::Locks { after, limit }).await? {
+            Answer::Locks(locks) => Ok(locks),
             _ => Err(mismatch()),
         }
     }

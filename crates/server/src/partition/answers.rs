@@ -48,6 +48,10 @@ impl Partition {
                 let task = self.see(|rows| view::activity(rows, key))?;
                 Ok(task.map(|task| Item::Activity(task, epoch)))
             }
+            Work::Batch { entity } => {
+                let batch = self.see(|rows| view::batch(rows, entity, epoch))?;
+                Ok(batch.map(|batch| Item::Batch(batch, epoch)))
+            }
         }
     }
 
@@ -65,6 +69,15 @@ impl Partition {
             Question::Finished { span, after, limit } => {
                 let after = after.as_ref().map(|(at, instance)| (*at, instance));
                 Answer::Finished(self.see(|rows| view::finished(rows, span.start, span.end, after, *limit))?)
+            }
+            Question::Entity { entity, with_state } => {
+                Answer::Entity(self.see(|rows| view::entity(rows, entity, *with_state))?)
+            }
+            Question::Entities { filter, after, limit } => {
+                Answer::Entities(self.see(|rows| view::entities(rows, filter, after.as_ref(), *limit))?)
+            }
+            Question::Locks { after, limit } => {
+                Answer::Locks(self.see(|rows| view::locks(rows, after.as_ref(), *limit))?)
             }
             Question::Counts => Answer::Counts(self.see(view::counts)?),
             Question::Feed => Answer::Feed(self.see(feed::standing)?),

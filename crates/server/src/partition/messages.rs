@@ -7,13 +7,14 @@ use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
-use engine::id::{Epoch, InstanceId, PartitionId};
+use engine::id::{EntityId, Epoch, InstanceId, PartitionId};
 use engine::partition::StatusName;
 use engine::partition::command::{ActivityKey, ReceiveMessages};
 use engine::partition::effect::Reply;
 use engine::partition::feed::{DeadLetter, LifecycleEvent, Standing};
 use engine::partition::view::{
-    Counts, Finished, HistoryPage, InstanceView, InstancesFilter, InstancesPage, Meta,
+    Counts, EntitiesFilter, EntitiesPage, EntityView, Finished, HistoryPage, InstanceView, InstancesFilter,
+    InstancesPage, LockedEntity, Meta,
 };
 use engine::time::Timestamp;
 use engine::{catalog, partition};
@@ -57,6 +58,9 @@ impl Request {
             }
             Self::Partition(Command::CompleteActivity(activity)) => {
                 Some(Work::Activity { key: activity.activity.clone() })
+            }
+            Self::Partition(Command::CompleteEntityBatch(batch)) => {
+                EntityId::parse(&batch.entity).ok().map(|entity| Work::Batch { entity })
             }
             Self::Partition(_) | Self::Catalog(_) => None,
         }
@@ -110,6 +114,29 @@ pub enum Question {
         /// At most so many.
         limit: usize,
     },
+    /// One entity.
+    Entity {
+        /// Which.
+        entity: EntityId,
+        /// With its state.
+        with_state: bool,
+    },
+    /// A page of entities, ordered by id.
+    Entities {
+        /// Which.
+        filter: EntitiesFilter,
+        /// Beyond this id.
+        after: Option<EntityId>,
+        /// At most so many.
+        limit: usize,
+    },
+    /// Locked entities, ordered by id, with those who wait for them.
+    Locks {
+        /// Beyond this id.
+        after: Option<EntityId>,
+        /// At most so many.
+        limit: usize,
+    },
     /// Instances by status.
     Counts,
     /// How far the feed of lifecycle events is.
@@ -147,6 +174,12 @@ pub enum Answer {
     History(Option<HistoryPage>),
     /// To [`Question::Finished`].
     Finished(Vec<Finished>),
+    /// To [`Question::Entity`].
+    Entity(Option<EntityView>),
+    /// To [`Question::Entities`].
+    Entities(EntitiesPage),
+    /// To [`Question::Locks`].
+    Locks(Vec<LockedEntity>),
     /// To [`Question::Counts`].
     Counts(Counts),
     /// To [`Question::Feed`].
@@ -306,6 +339,10 @@ pub enum Perform {
         /// Its version, or empty.
         version: String,
     },
+    /// Offer an entity's batch to workers.
+    OfferBatch(EntityId),
+    /// An entity batch's completion was applied.
+    BatchEnded(EntityId, Ended),
     /// A turn's completion was applied.
     TurnEnded(InstanceId, Ended),
     /// An activity's completion was applied.

@@ -146,6 +146,12 @@ impl Outside {
                 let work = Work::Activity { key: activity };
                 self.offer(hub, partition, Offer { partition: self.partition, work, name, version }, now);
             }
+            (Perform::OfferBatch(entity), Some(hub)) => {
+                let (name, version) = (entity.name().to_owned(), String::new());
+                let work = Work::Batch { entity };
+                self.offer(hub, partition, Offer { partition: self.partition, work, name, version }, now);
+            }
+            (Perform::BatchEnded(entity, ended), Some(hub)) => hub.dispatch.batch_ended(&entity, ended),
             (Perform::TurnEnded(instance, ended), Some(hub)) => {
                 hub.dispatch.turn_ended(self.partition, &instance, ended)
             }
@@ -187,7 +193,7 @@ impl Outside {
         match partition.build(work, now) {
             Ok(Some(item)) => {
                 if let Some(stuck) = grant.deliver(item) {
-                    let request = Request::Partition(Command::MarkStuck(stuck));
+                    let request = Request::Partition(stuck);
                     self.address.send(Event::Asked { request, ticket: None });
                 }
             }

@@ -111,6 +111,10 @@ impl Partition {
                     debug_assert_eq!(durability, Durability::Proposed, "turns have no outside effect");
                     outputs.perform.push(Perform::OfferTurn { instance, name, version });
                 }
+                Effect::OfferBatch { entity } => {
+                    debug_assert_eq!(durability, Durability::Proposed, "batches have no outside effect");
+                    outputs.perform.push(Perform::OfferBatch(entity));
+                }
                 Effect::OfferActivity { activity, name, version } => {
                     leader.hold(index, Held::Perform(Perform::OfferActivity { activity, name, version }));
                 }
@@ -159,5 +163,6 @@ fn ended(work: Work, effects: &Effects) -> Perform {
     match work {
         Work::Turn { instance } => Perform::TurnEnded(instance, ended),
         Work::Activity { key } => Perform::ActivityEnded(key, ended),
+        Work::Batch { entity } => Perform::BatchEnded(entity, ended),
     }
 }

@@ -267,7 +267,7 @@ fn slot_for(work: &Work) -> (WorkerStream, Grant) {
         metrics: Metrics::new("test", Duration::ZERO).hub("default"),
     };
     let dispatch = Dispatch::new(HubId(1), key, dispatch::Options::default(), Box::new(NoClaims), measure);
-    let slots = PerKind { turns: 1, activities: 1 };
+    let slots = PerKind { turns: 1, activities: 1, batches: 1 };
     let worker = dispatch.connect(Worker { filter: Filter::Everything, slots, past: Past::Inline });
     let name = "order".to_owned();
     let offer = Offer { partition: PartitionId(0), work: work.clone(), name, version: String::new() };

@@ -17,6 +17,10 @@
 //! | EverythingEnds           | `outcomes`     |
 //! | ReadsNeverGoBack         | `outcomes`     |
 //! | EverythingIsTold         | `deliveries`   |
+//! | OperationsOnceAndInOrder | `entities`, by the ledgers themselves |
+//! | OneHolder                | `entities`, by the ledgers themselves |
+//! | SignalsCountOnce         | `workloads::clients` |
+//! | RepliesWereAskedFor      | `workers`      |
 //! | AnswersAreCommitted      | `cluster::asking`, where answers pass |
 //! | RowsAreSound             | `engine::partition::invariants`, over all rows |
 //! | DamageIsNeverSilent      | `scenario`     |

@@ -48,6 +48,11 @@ impl Outcomes {
         self.instances.get(instance).is_some_and(|known| known.started)
     }
 
+    /// How it ended, as somebody has seen.
+    pub fn ended(&self, instance: &str) -> Option<StatusName> {
+        self.instances.get(instance)?.ended.as_ref().map(|(status, _)| *status)
+    }
+
     /// A termination was asked for: from here on it may end so.
     pub fn on_termination(&mut self, instance: &str) {
         self.instances.entry(instance.to_owned()).or_default().asked.insert(Asked::Termination);

@@ -22,6 +22,10 @@ impl World {
             Perform::OfferActivity { activity, .. } => {
                 self.offer(life, partition, Work::Activity { key: activity });
             }
+            Perform::OfferBatch(entity) => self.offer(life, partition, Work::Batch { entity }),
+            Perform::BatchEnded(entity, ended) => {
+                self.ended(life, partition, &Work::Batch { entity }, ended);
+            }
             Perform::TurnEnded(instance, ended) => {
                 self.ended(life, partition, &Work::Turn { instance }, ended);
             }

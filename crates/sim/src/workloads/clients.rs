@@ -6,13 +6,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use engine::id::{InstanceId, PartitionId};
+use engine::event::{EntityOperationSignaled, EventKind, HistoryEvent};
+use engine::id::{EntityId, InstanceId, PartitionId};
+use engine::partition::StatusName;
 use engine::partition::command::{
-    Command, Moment, Purge, RaiseEvent, RequestId, Restart, Resume, Rewind, StartOrchestration, Suspend,
-    Terminate,
+    Command, Moment, Purge, RaiseEvent, RequestId, Restart, Resume, Rewind, SignalEntity, StartOrchestration,
+    Suspend, Terminate,
 };
 use engine::partition::effect::{Refusal, Reply};
-use engine::partition::view::InstanceView;
+use engine::partition::view::{EntityView, InstanceView};
 use engine::time::Timestamp;
 use platform::fault::SimEntropy;
 use server::partition::messages::{Answer, Outcome, Question, Request, Settled, Unavailable};
@@ -20,6 +22,7 @@ use server::partition::messages::{Answer, Outcome, Question, Request, Settled, U
 use super::scripts::{self, Deed, Script};
 use crate::cluster::World;
 use crate::cluster::queue::{Asker, Happening, MS};
+use crate::entities::{self, Ledger};
 use crate::program;
 use crate::violation::{Violation, require};
 
@@ -80,6 +83,10 @@ impl Clients {
         self.clients.is_empty()
     }
 
+    fn is_ledger(&self, at: usize) -> bool {
+        self.clients.get(at).is_some_and(|client| EntityId::is_meant(&client.script.instance))
+    }
+
     /// Whether every orchestration has ended, as its client knows.
     pub fn all_ended(&self) -> bool {
         self.clients.iter().all(|client| client.ended)
@@ -119,6 +126,12 @@ impl Clients {
 }
 
 impl Client {
+    /// How many signals it sends.
+    fn signals(&self) -> u64 {
+        let signals = self.script.deeds.iter().filter(|(_, deed)| matches!(deed, Deed::Signal(_)));
+        u64::try_from(signals.count()).unwrap_or(0)
+    }
+
     /// What it does next: its script, then looking until it has ended.
     fn deed(&self, purges: bool) -> Deed {
         match self.script.deeds.get(self.at) {
@@ -160,6 +173,17 @@ impl Client {
                 Command::Terminate(Terminate { instance, request, output: None, recursive: true })
             }
             Deed::Purge => Command::Purge(Purge { instance, request: None, recursive: false }),
+            Deed::Signal(number) => {
+                let signaled = EntityOperationSignaled {
+                    operation: "add".to_owned(),
+                    input: Some(entities::addition("client", *number, &instance)),
+                    target_instance_id: Some(instance.clone()),
+                    ..EntityOperationSignaled::default()
+                };
+                let kind = Some(EventKind::EntityOperationSignaled(signaled));
+                let event = Box::new(HistoryEvent { event_id: -1, timestamp: None, kind });
+                Command::SignalEntity(SignalEntity { entity: instance, request, event })
+            }
             // A repeat that comes late must not be answered by what was true at the first try.
             Deed::Rewind => Command::Rewind(Rewind { instance, request: None, reason: None }),
             Deed::Restart => Command::Restart(Restart {
@@ -169,6 +193,17 @@ impl Client {
             }),
             Deed::Look | Deed::AwaitFailure | Deed::AwaitEnd | Deed::Await(_) => return None,
         })
+    }
+}
+
+/// How an instance or an entity is.
+fn question_about(id: &str) -> Option<Question> {
+    match EntityId::parse(id) {
+        Ok(entity) => Some(Question::Entity { entity, with_state: true }),
+        Err(_) => {
+            let instance = InstanceId::parse(id).ok()?;
+            Some(Question::Instance { instance, with_values: true })
+        }
     }
 }
 
@@ -185,7 +220,8 @@ fn execution(instance: &str) -> String {
 impl World {
     /// A client does its next thing.
     pub(crate) fn client(&mut self, at: usize) -> Result<(), Violation> {
-        let purging = self.clients.purging && at.is_multiple_of(2);
+        let ledger = self.clients.is_ledger(at);
+        let purging = self.clients.purging && at.is_multiple_of(2) && !ledger;
         let Some(client) = self.clients.clients.get_mut(at).filter(|client| !client.ended) else {
             return Ok(());
         };
@@ -218,7 +254,8 @@ impl World {
             Deed::Start if client_is_frail => self.checkers.outcomes.on_frail(&instance),
             Deed::Restart => self.checkers.outcomes.on_restart(&instance),
             Deed::Rewind => drop(self.clients.mended.insert(instance.clone())),
-            Deed::Start
+            Deed::Signal(_)
+            | Deed::Start
             | Deed::Raise { .. }
             | Deed::Suspend
             | Deed::Resume
@@ -262,17 +299,15 @@ impl World {
                 }
                 Ok(())
             }
-            None => match InstanceId::parse(&instance) {
-                Ok(instance) => {
-                    let question = Box::new(Question::Instance { instance, with_values: true });
-                    let delay = 50 + self.clients.random.below(MS);
-                    let committed = self.checkers.committed.highest(partition);
-                    let asked = Happening::Question { to, partition, question, committed, asker };
-                    self.queue.push(self.now + delay, asked);
-                    Ok(())
-                }
-                Err(_) => Ok(()),
-            },
+            None => {
+                let Some(question) = question_about(&instance) else { return Ok(()) };
+                let question = Box::new(question);
+                let delay = 50 + self.clients.random.below(MS);
+                let committed = self.checkers.committed.highest(partition);
+                let asked = Happening::Question { to, partition, question, committed, asker };
+                self.queue.push(self.now + delay, asked);
+                Ok(())
+            }
         }
     }
 
@@ -295,6 +330,7 @@ impl World {
         let done = match settled {
             Settled::Reply(Ok(Outcome::Partition(reply))) => self.replied(&instance, &deed, &reply)?,
             Settled::Answer(Ok(Answer::Instance(view))) => self.shown(&instance, view.as_ref(), &expected)?,
+            Settled::Answer(Ok(Answer::Entity(view))) => self.ledger_shown(&instance, view.as_ref())?,
             Settled::Reply(Err(why)) | Settled::Answer(Err(why)) => self.unavailable(&instance, &why)?,
             Settled::Reply(Ok(Outcome::Catalog(_))) | Settled::Answer(Ok(_)) => None,
         };
@@ -358,6 +394,36 @@ impl World {
         let status = view.map(|view| view.status);
         self.trace.line(format_args!("{} {instance} is {status:?}", self.now));
         self.checkers.outcomes.on_view(instance, view, expected).map(Some)
+    }
+
+    /// An entity is shown. It has ended where all that was sent to it has arrived, and nobody holds it.
+    fn ledger_shown(&mut self, id: &str, view: Option<&EntityView>) -> Result<Option<bool>, Violation> {
+        let state = view.and_then(|view| view.state.as_deref()).unwrap_or_default();
+        let ledger = Ledger::parse(state);
+        ledger.check()?;
+        let number = id.rsplit('@').next().and_then(|number| number.parse().ok()).unwrap_or(0);
+        let mut ended = view.is_some_and(|view| view.lock.is_none() && view.backlog == 0);
+        for client in &self.clients.clients {
+            let instance = &client.script.instance;
+            let own = instance == id;
+            if !own && EntityId::is_meant(instance) {
+                continue;
+            }
+            let most =
+                if own { client.signals() } else { program::additions(&client.script.program, number) };
+            let total = ledger.total(instance);
+            require(total <= most, "SignalsCountOnce", || {
+                format!("{id} counts {total} for {instance}, which sends {most}")
+            })?;
+            ended &= match self.checkers.outcomes.ended(instance) {
+                _ if own => total == most,
+                Some(StatusName::Completed) => total == most,
+                Some(_) => true,
+                None => false,
+            };
+        }
+        self.trace.line(format_args!("{} {id} is {state:?}, ended {ended}", self.now));
+        Ok(Some(ended))
     }
 
     fn unavailable(&mut self, instance: &str, why: &Unavailable) -> Result<Option<bool>, Violation> {

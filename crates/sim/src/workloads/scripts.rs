@@ -12,7 +12,7 @@ use platform::fault::SimEntropy;
 
 use crate::cluster::node::EPOCH_SECONDS;
 use crate::cluster::queue::{MS, Micros};
-use crate::program;
+use crate::{entities, program};
 
 /// One call of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub enum Deed {
     AwaitEnd,
     /// Begin it anew.
     Restart,
+    /// Signal an entity, with this number.
+    Signal(u64),
     /// Wait until another orchestration is known to have started.
     Await(String),
 }
@@ -85,10 +87,55 @@ pub fn draw(seed: u64) -> Vec<Script> {
     let mut programs: Vec<Vec<String>> = names.iter().map(|_| words(&random)).collect();
     let mut events: Vec<Events> = vec![BTreeMap::new(); names.len()];
     let ends_early: Vec<bool> = names.iter().map(|_| random.chance(120)).collect();
+    use_ledgers(seed, &mut programs, &ends_early);
     send_one(&random, &names, (&mut programs, &mut events), &ends_early);
     let drawn = names.iter().zip(programs).zip(events).zip(ends_early);
-    drawn.map(|(((name, words), events), early)| script(&random, name, &words, (events, early))).collect()
+    let scripts =
+        drawn.map(|(((name, words), events), early)| script(&random, name, &words, (events, early)));
+    scripts.chain(ledgers(seed)).collect()
 }
+
+/// The clients of the ledgers: each signals its own, and looks until all that was sent has arrived.
+fn ledgers(seed: u64) -> impl Iterator<Item = Script> {
+    let random = SimEntropy::new(seed ^ LEDGERS_SEED);
+    let script = move |number| {
+        let signals = 1 + random.below(8);
+        let deeds = (1..=signals).map(|number| (random.below(30 * MS), Deed::Signal(number))).collect();
+        let instance = entities::ledger(number);
+        Script { instance, program: String::new(), expected: String::new(), scheduled: None, deeds }
+    };
+    (0..entities::LEDGERS).map(script)
+}
+
+/// Some orchestrations use ledgers. One that is to be terminated is never inside: nobody would leave.
+fn use_ledgers(seed: u64, programs: &mut [Vec<String>], ends_early: &[bool]) {
+    let random = SimEntropy::new(seed ^ (LEDGERS_SEED + 1));
+    for (words, early) in programs.iter_mut().zip(ends_early) {
+        if random.chance(400) {
+            continue;
+        }
+        for _ in 0..=random.below(3) {
+            let (one, other) = (random.below(entities::LEDGERS), random.below(entities::LEDGERS));
+            let word = match random.below(8) {
+                0..2 => format!("g{one}"),
+                2..4 => format!("k{one}"),
+                4 => format!("u{one}"),
+                _ if *early => format!("k{one}"),
+                _ if one == other => format!("l{one}"),
+                _ => format!("l{one}{other}"),
+            };
+            let at = usize::try_from(random.below(words.len() as u64 + 1)).unwrap_or(0);
+            words.insert(at, word);
+        }
+        if random.chance(250) {
+            words.push(format!("y{}", random.below(entities::LEDGERS)));
+            words.push("t20".to_owned());
+        }
+    }
+}
+
+/// Ledgers have draws of their own.
+const LEDGERS_SEED: u64 = 0x6c65_6467_6572;
 
 fn words(random: &SimEntropy) -> Vec<String> {
     let count = 1 + random.below(5);
@@ -176,16 +223,18 @@ fn script(
 fn lives(random: &SimEntropy, words: &mut Vec<String>, ends_early: bool, deeds: &mut Vec<(Micros, Deed)>) {
     let pause = || 100 + random.below(20 * MS);
     let hears = words.iter().any(|word| word.starts_with(['e', 'n']));
+    // What is asked of ledgers a second time counts a second time.
+    let counts = words.iter().any(|word| word.starts_with(['g', 'k', 'u', 'l', 'y']));
     match random.below(10) {
         _ if ends_early && random.chance(500) => words.push(program::ENDLESS_CHILD.to_owned()),
         _ if ends_early => {}
-        0..2 => {
+        0..2 if !counts => {
             let frail = if random.chance(500) { "r" } else { program::FRAIL_CHILD };
             words.push(frail.to_owned());
             deeds.push((pause(), Deed::AwaitFailure));
             deeds.push((pause(), Deed::Rewind));
         }
-        2..4 if !hears => {
+        2..4 if !hears && !counts => {
             deeds.push((pause(), Deed::AwaitEnd));
             deeds.push((pause(), Deed::Restart));
         }

@@ -8,8 +8,9 @@ use crate::event::{
     EventSent, FailureDetails, ScheduleTask, SendEvent, SubOrchestrationInstanceCreated,
     SubOrchestrationInstanceFailed, TaskScheduled, TerminateOrchestration, TimerCreated,
 };
-use crate::id::{InstanceId, fmix64, fnv1a64};
+use crate::id::{EntityId, InstanceId};
 use crate::limits;
+use crate::partition::apply::entities::asking;
 use crate::partition::apply::{confirmation, event};
 use crate::partition::command::{self, MessageBody, Moment, Parent, StartChild, TerminateInstance};
 use crate::partition::state::State;
@@ -18,7 +19,6 @@ use crate::partition::state::children::ChildRow;
 use crate::partition::state::history::Addition;
 use crate::partition::state::inbox::Addressee;
 use crate::partition::state::instances::Instance;
-use crate::partition::state::keys::TaskKey;
 use crate::partition::state::status::Ending;
 use crate::rows::Loaded;
 
@@ -45,7 +45,8 @@ pub(super) fn perform_all(
     actions: &[Action],
     addition: &mut Addition,
 ) -> Loaded<Outcome> {
-    if let Some(failure) = refusal(actions) {
+    let refusal = refusal(actions).or_else(|| asking::refusal(instance, actions));
+    if let Some(failure) = refusal {
         let complete =
             CompleteOrchestration { failure_details: Some(failure), ..CompleteOrchestration::default() };
         return Ok(Outcome::Ends(Ending::Failed, Box::new(complete)));
@@ -71,15 +72,14 @@ fn refusal(actions: &[Action]) -> Option<FailureDetails> {
     }
     let what = actions.iter().find_map(|action| match &action.kind {
         None => Some("an action of a kind this server does not know".to_owned()),
-        Some(ActionKind::SendEntityMessage(_)) => {
-            Some("an entity message: this server does not run entities yet".to_owned())
-        }
         Some(ActionKind::RewindOrchestration(_)) => {
             Some("a rewind: this server does not rewind orchestrations yet".to_owned())
         }
-        Some(ActionKind::SendEvent(send)) if is_entity(target(send)) => {
-            Some(format!("an event for the entity {}: this server does not run entities yet", target(send)))
-        }
+        Some(ActionKind::SendEvent(send)) if EntityId::is_meant(target(send)) => Some(format!(
+            "an event for the entity {}: the legacy form of entity messages is not supported; use a \
+                 worker that sends entity messages (for .NET the azuremanaged package)",
+            target(send)
+        )),
         Some(ActionKind::CompleteOrchestration(complete)) if ending(complete).is_none() => {
             Some(format!("an end with status {}", complete.orchestration_status))
         }
@@ -89,6 +89,7 @@ fn refusal(actions: &[Action]) -> Option<FailureDetails> {
             | ActionKind::CreateTimer(_)
             | ActionKind::SendEvent(_)
             | ActionKind::CompleteOrchestration(_)
+            | ActionKind::SendEntityMessage(_)
             | ActionKind::TerminateOrchestration(_),
         ) => None,
     });
@@ -142,9 +143,13 @@ fn perform(state: &mut State, instance: &mut Instance, step: &mut Step, kind: &A
         }
         ActionKind::SendEvent(action) => send_event(state, step, action),
         ActionKind::TerminateOrchestration(action) => terminate(state, action),
-        ActionKind::CompleteOrchestration(_)
-        | ActionKind::SendEntityMessage(_)
-        | ActionKind::RewindOrchestration(_) => Ok(()),
+        ActionKind::SendEntityMessage(action) => {
+            let Some(message) = &action.kind else { return Ok(()) };
+            let confirmed = asking::perform(state, instance, step.listener, message)?;
+            step.addition.push(&confirmation(state.at, step.id, confirmed));
+            Ok(())
+        }
+        ActionKind::CompleteOrchestration(_) | ActionKind::RewindOrchestration(_) => Ok(()),
     }
 }
 
@@ -172,11 +177,6 @@ fn create_timer(state: &mut State, instance: &mut Instance, step: &mut Step, act
 
 fn target(action: &SendEvent) -> &str {
     action.instance.as_ref().map_or("", |instance| &instance.instance_id)
-}
-
-/// Ids of this form belong to entities.
-fn is_entity(id: &str) -> bool {
-    id.strip_prefix('@').is_some_and(|rest| rest.contains('@'))
 }
 
 fn send_event(state: &mut State, step: &mut Step, action: &SendEvent) -> Loaded<()> {
@@ -224,7 +224,7 @@ fn create_child(
     let created = EventKind::SubOrchestrationInstanceCreated(created);
     step.addition.push(&confirmation(state.at, step.id, created));
     let problem = match InstanceId::parse(&child) {
-        Ok(_) if is_entity(&child) => "ids of the form @name@key belong to entities".to_owned(),
+        Ok(_) if EntityId::is_meant(&child) => "ids of the form @name@key belong to entities".to_owned(),
         Ok(id) => return start_child(state, instance, (step.id, id), action),
         Err(problem) => problem.to_string(),
     };
@@ -255,7 +255,7 @@ fn start_child(
     let row = ChildRow { child: child.as_str().to_owned(), parent: parent.clone(), open: true };
     state.open_child(instance, task, &row);
     let message = StartChild {
-        execution: derived_execution(&instance.row.execution, task),
+        execution: task.execution(&instance.row.execution),
         parent,
         instance: row.child,
         name: action.name.clone(),
@@ -265,15 +265,4 @@ fn start_child(
         trace: action.parent_trace_context.clone(),
     };
     state.send(&child, MessageBody::StartChild(message))
-}
-
-/// An execution id that every replica computes alike: 32 hex digits from the execution it comes
-/// out of and the entry that makes it.
-pub(super) fn derived_execution(from: &str, task: TaskKey) -> String {
-    let origin = fnv1a64(from.as_bytes());
-    let seed = [task.by.term, task.by.index, u64::from(task.ordinal)];
-    let half = |start: u64| {
-        seed.iter().fold(fmix64(origin ^ start), |hash, part| fmix64(hash ^ part).rotate_left(17))
-    };
-    format!("{:016x}{:016x}", half(0x9e37_79b9_7f4a_7c15), half(0xd1b5_4a32_d192_ed03))
 }

@@ -5,7 +5,8 @@
 
 use crate::event::{CompleteOrchestration, EventKind, HistoryEvent};
 use crate::mutants;
-use crate::partition::apply::{actions, lifecycle};
+use crate::partition::apply::entities::asking;
+use crate::partition::apply::lifecycle;
 use crate::partition::state::State;
 use crate::partition::state::inbox::Addressee;
 use crate::partition::state::instances::Instance;
@@ -21,9 +22,10 @@ pub(super) fn apply(
     if mutants::active(mutants::EVENT_DROPPED_ON_CONTINUE_AS_NEW) {
         state.take_inbox(&mut instance, u32::MAX)?;
     }
+    asking::release_section(state, &mut instance)?;
     leave_old_execution(state, &instance);
     let task = state.next_task();
-    let execution = actions::derived_execution(&instance.row.execution, task);
+    let execution = task.execution(&instance.row.execution);
     state.begin_execution(&mut instance, execution);
     if complete.new_version.is_some() {
         instance.row.version = complete.new_version;

@@ -1,4 +1,4 @@
-//! Timers and scheduled starts whose time has come, a page of them.
+//! Timers, scheduled starts and scheduled operations whose time has come, a page of each.
 //!
 //! Not here: any clock. The entry's own time decides, and a late fire is fine, an early one never.
 
@@ -8,7 +8,7 @@ use crate::event::{EventKind, TimerFired};
 use crate::id::InstanceId;
 use crate::limits;
 use crate::mutants;
-use crate::partition::apply::event;
+use crate::partition::apply::{entities, event};
 use crate::partition::command::{Command, FireTimers};
 use crate::partition::effect::Effect;
 use crate::partition::feed::Lifecycle;
@@ -17,6 +17,7 @@ use crate::partition::state::instances::Instance;
 use crate::partition::state::timers::{self, DueRow};
 use crate::partition::state::{State, keys};
 use crate::rows::{Loaded, decode};
+use crate::time::Timestamp;
 
 pub(super) fn apply(state: &mut State) -> Loaded<()> {
     let early = if mutants::active(mutants::TIMER_COMPARE) { Duration::from_secs(1) } else { Duration::ZERO };
@@ -32,11 +33,16 @@ pub(super) fn apply(state: &mut State) -> Loaded<()> {
             fire(state, instance, row)?;
         }
     }
-    if page.len() >= limits::CASCADE_ROWS_MAX {
+    let more = entities::deliver_due(state, after_now)?;
+    if more || page.len() >= limits::CASCADE_ROWS_MAX {
         state.effect(Effect::FollowUp(Command::FireTimers(FireTimers {})));
-    } else if let Some((_, next)) = state.tx.range(&timers::due_from(after_now, 1))?.first() {
-        let next: DueRow = decode(next);
-        state.effect(Effect::WakeAt(next.due.into()));
+        return Ok(());
+    }
+    let timer = state.tx.range(&timers::due_from(after_now, 1))?;
+    let timer = timer.first().map(|(_, next)| Timestamp::from(decode::<DueRow>(next).due));
+    let next = [timer, state.next_due_operation(after_now)?].into_iter().flatten().min();
+    if let Some(next) = next {
+        state.effect(Effect::WakeAt(next));
     }
     Ok(())
 }
@@ -49,11 +55,7 @@ fn want_all(state: &State, due: &[DueRow]) -> Loaded<()> {
     let mut tails = Vec::new();
     for id in &ids {
         let instance = state.instance(id)?;
-        let waiting =
-            instance.and_then(|found| found.row.inbox.map(|inbox| (found.row.life, inbox.chunks())));
-        if let Some((life, chunks)) = waiting.filter(|(_, chunks)| !chunks.is_empty()) {
-            tails.push(keys::inbox(life, chunks.end - 1));
-        }
+        tails.extend(instance.and_then(|found| found.inbox_queue().tail(found.row.inbox)));
     }
     state.tx.want(tails)
 }

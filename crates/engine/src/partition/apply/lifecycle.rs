@@ -7,6 +7,7 @@ use crate::event::{
     ParentInstanceInfo,
 };
 use crate::id::InstanceId;
+use crate::partition::apply::entities::asking;
 use crate::partition::apply::event;
 use crate::partition::command::{ChildEnded, MessageBody, Moment, Parent};
 use crate::partition::effect::Effect;
@@ -124,6 +125,7 @@ pub(super) fn end(state: &mut State, instance: &mut Instance, end: End) -> Loade
     state.list_finished(&instance.id, state.at, instance.status().shown());
     state.tell_end(instance, ending, (output.as_deref(), failure.as_ref()))?;
     tell_parent(state, instance, ending, output, failure)?;
+    asking::release_section(state, instance)?;
     leave_open_work(state, instance, recursive);
     state.store(instance)?;
     state.changed(instance);
@@ -179,6 +181,7 @@ fn leave_open_work(state: &mut State, instance: &mut Instance, recursive: bool) 
     row.open_activities = 0;
     row.open_timers = 0;
     row.open_children = 0;
+    row.open_calls = 0;
     row.start_timer = false;
     if open || waiting || terminate_children {
         let mut sweep = SweepRow {

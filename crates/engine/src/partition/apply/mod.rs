@@ -9,6 +9,7 @@ mod actions;
 mod complete_activity;
 mod complete_orchestration_turn;
 mod continue_as_new;
+mod entities;
 mod fire_timers;
 mod lifecycle;
 mod mark_stuck;
@@ -58,6 +59,15 @@ fn dispatch(state: &mut State, command: &Command) -> Loaded<()> {
         Command::Restart(c) => client(state, c.request.as_ref(), |s| restart::apply(s, c)),
         Command::Rewind(c) => client(state, c.request.as_ref(), |s| rewind::apply(s, c)),
         Command::ResendEvents(c) => client(state, c.request.as_ref(), |s| feed::apply::resend(s, c)),
+        Command::SignalEntity(c) => client(state, c.request.as_ref(), |s| entities::requests::signal(s, c)),
+        Command::DeleteEntity(c) => client(state, c.request.as_ref(), |s| entities::requests::delete(s, c)),
+        Command::ReleaseLock(c) => {
+            client(state, c.request.as_ref(), |s| entities::requests::release_lock(s, c))
+        }
+        Command::ResumeEntity(c) => client(state, c.request.as_ref(), |s| entities::requests::resume(s, c)),
+        Command::CompleteEntityBatch(c) => answer(state, |s| entities::batch::complete(s, c)),
+        Command::MarkEntityStuck(c) => answer(state, |s| entities::batch::mark_stuck(s, c)),
+        Command::AdvanceEntity(c) => entities::batch::advance(state, c),
         Command::CompleteOrchestrationTurn(c) => answer(state, |s| complete_orchestration_turn::apply(s, c)),
         Command::CompleteActivity(c) => answer(state, |s| complete_activity::apply(s, c)),
         Command::ReceiveMessages(c) => receive_messages::apply(state, c),

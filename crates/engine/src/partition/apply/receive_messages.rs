@@ -8,6 +8,7 @@ use crate::event::{
     EventKind, FailureDetails, SubOrchestrationInstanceCompleted, SubOrchestrationInstanceFailed,
 };
 use crate::id::{InstanceId, LogId, PartitionId};
+use crate::partition::apply::entities::{self, asking, locking};
 use crate::partition::apply::lifecycle::{self, Reach};
 use crate::partition::apply::{event, rewind, terminate};
 use crate::partition::command::{
@@ -70,6 +71,13 @@ fn receive(state: &mut State, message: &Message) -> Loaded<()> {
         Some(MessageBody::TerminateInstance(message)) => terminate_instance(state, message),
         Some(MessageBody::PurgeInstance(message)) => purge_instance(state, message),
         Some(MessageBody::RewindChild(message)) => rewind::receive(state, message),
+        Some(MessageBody::EntityOperation(message)) => entities::receive(state, message),
+        Some(MessageBody::EntityReplied(message)) => asking::receive_reply(state, message),
+        Some(MessageBody::LockEntities(message)) => locking::receive_request(state, message),
+        Some(MessageBody::LocksGranted(message)) => asking::receive_grant(state, message),
+        Some(MessageBody::UnlockEntity(message)) => locking::receive_unlock(state, message),
+        Some(MessageBody::CancelLocks(message)) => locking::receive_cancellation(state, message),
+        Some(MessageBody::StartDetached(message)) => entities::start_detached(state, message),
         None => Ok(()),
     }
 }

@@ -8,7 +8,7 @@ use crate::event::{EventKind, ExecutionRewound, HistoryEvent, SubOrchestrationIn
 use crate::id::InstanceId;
 use crate::limits;
 use crate::partition::apply::unfail::{History, Kept, unfail};
-use crate::partition::apply::{actions, event, lifecycle, receive_messages};
+use crate::partition::apply::{event, lifecycle, receive_messages};
 use crate::partition::command::{MessageBody, Parent, Rewind, RewindChild, StartChild};
 use crate::partition::effect::{Refusal, Reply};
 use crate::partition::feed::Lifecycle;
@@ -69,7 +69,7 @@ fn begin_again(state: &mut State, instance: &mut Instance) -> Loaded<()> {
     let sweep = SweepRow { execution: row.number, history: true, values: row.life, ..SweepRow::default() };
     state.leave_to_sweep(instance, sweep);
     let task = state.next_task();
-    let execution = actions::derived_execution(&instance.row.execution, task);
+    let execution = task.execution(&instance.row.execution);
     state.begin_execution(instance, execution);
     state.begin_life(instance);
     instance.become_rewound();
@@ -109,7 +109,7 @@ fn await_child(
         let parent = Parent { execution: instance.row.execution.clone(), ..row.parent };
         row = ChildRow { parent: parent.clone(), open: true, ..row };
         let start = StartChild {
-            execution: actions::derived_execution(&parent.execution, task),
+            execution: task.execution(&parent.execution),
             parent,
             instance: created.instance_id.clone(),
             name: created.name.clone(),

@@ -5,7 +5,7 @@
 //! what was still open. A failure after which it asked for something was handled (by a retry, by
 //! making good) and stays: its replay must ask for the same again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::event::{EventKind, HistoryEvent, SubOrchestrationInstanceCreated};
 use crate::mutants;
@@ -115,7 +115,8 @@ struct Reading {
 
 fn read(history: &History, children: &[ChildRow]) -> Reading {
     let mut reading = Reading::default();
-    let mut open: BTreeMap<Name, usize> = BTreeMap::new();
+    // Two steps may be open under one name: an outcome is then the older one's.
+    let mut open: BTreeMap<Name, VecDeque<usize>> = BTreeMap::new();
     let mut next_child = 0;
     for (at, (_, event)) in history.iter().enumerate() {
         let turn = reading.turns.len().saturating_sub(1);
@@ -123,12 +124,18 @@ fn read(history: &History, children: &[ChildRow]) -> Reading {
             Role::TurnBegins => reading.turns.push(at),
             Role::Asks(name) => {
                 let child = child_of(event, children, &mut next_child);
-                open.insert(name, reading.steps.len());
+                open.entry(name).or_default().push_back(reading.steps.len());
                 reading.steps.push(Step { asked: at, child, standing: Standing::Open });
                 reading.asking.insert(turn);
             }
-            Role::Succeeds(name) => close(&mut reading, open.remove(&name), Standing::Succeeded),
-            Role::Fails(name) => close(&mut reading, open.remove(&name), Standing::Failed { at, turn }),
+            Role::Succeeds(name) => {
+                let step = open.get_mut(&name).and_then(VecDeque::pop_front);
+                close(&mut reading, step, Standing::Succeeded);
+            }
+            Role::Fails(name) => {
+                let step = open.get_mut(&name).and_then(VecDeque::pop_front);
+                close(&mut reading, step, Standing::Failed { at, turn });
+            }
             Role::Says => {
                 reading.asking.insert(turn);
             }

@@ -10,7 +10,7 @@ use crate::id::{InstanceId, LogId};
 use crate::partition::command::{CompleteOrchestrationTurn, Moment, Parent};
 use crate::partition::effect::Effect;
 use crate::partition::state::history::HistoryHead;
-use crate::partition::state::inbox::InboxHead;
+use crate::partition::state::queue::QueueHead;
 use crate::partition::state::status::{Ending, Status};
 use crate::partition::state::{State, keys};
 use crate::rows::{Loaded, Row};
@@ -56,7 +56,7 @@ pub(crate) struct InstanceRow {
     #[prost(message, optional, tag = "15")]
     pub(crate) answered: Option<AnsweredTurn>,
     #[prost(message, optional, tag = "16")]
-    pub(crate) inbox: Option<InboxHead>,
+    pub(crate) inbox: Option<QueueHead>,
     #[prost(message, optional, tag = "17")]
     pub(crate) history: Option<HistoryHead>,
     #[prost(uint32, tag = "18")]
@@ -79,11 +79,38 @@ pub(crate) struct InstanceRow {
     /// The timer of a scheduled start, while it is ahead.
     #[prost(bool, tag = "25")]
     pub(crate) start_timer: bool,
+    /// Calls of entities without an answer.
+    #[prost(uint32, tag = "30")]
+    pub(crate) open_calls: u32,
+    /// The critical section the execution is in, or wants to be in.
+    #[prost(message, optional, tag = "31")]
+    pub(crate) section: Option<OpenSection>,
     #[prost(oneof = "Status", tags = "40, 41, 42, 43, 44, 45, 46, 47")]
     pub(crate) status: Option<Status>,
 }
 
 impl Row for InstanceRow {}
+
+/// Locks on entities, asked for or held. One at a time: whoever holds locks waits for no others.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct OpenSection {
+    /// The orchestration's own name for it.
+    #[prost(string, tag = "1")]
+    pub(crate) id: String,
+    /// What is not given back yet, in order.
+    #[prost(string, repeated, tag = "2")]
+    pub(crate) entities: Vec<String>,
+    /// All of them are held.
+    #[prost(bool, tag = "3")]
+    pub(crate) granted: bool,
+}
+
+impl OpenSection {
+    /// How many locks are waited for; some of them may be held already.
+    pub(crate) fn awaited(&self) -> u32 {
+        if self.granted { 0 } else { u32::try_from(self.entities.len()).unwrap_or(u32::MAX) }
+    }
+}
 
 /// The token of the last accepted answer.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -242,6 +269,8 @@ impl State<'_> {
         row.open_activities = 0;
         row.open_children = 0;
         row.open_timers = 0;
+        row.open_calls = 0;
+        row.section = None;
         row.children = 0;
         row.begun_term = self.id.term;
         row.begun_index = self.id.index;

@@ -4,8 +4,8 @@
 //! or of an instance's life instead of its id: numbers are never reused, so what an old execution
 //! left behind cannot be taken for a new one's and may be swept later.
 
-use crate::id::{InstanceId, LogId, PartitionId};
-use crate::partition::command::RequestId;
+use crate::id::{EntityId, InstanceId, LogId, PartitionId, fmix64, fnv1a64};
+use crate::partition::command::{RequestId, Section};
 use crate::rows::{Key, KeyBuilder};
 use crate::time::Timestamp;
 
@@ -29,6 +29,12 @@ pub(crate) const SWEEP: u8 = 0x11;
 pub(crate) const TERMINATION: u8 = 0x12;
 pub(crate) const FINISHED: u8 = 0x13;
 pub(crate) const LISTED: u8 = 0x18;
+pub(crate) const ENTITY: u8 = 0x20;
+pub(crate) const ENTITY_STATE: u8 = 0x21;
+pub(crate) const MAILBOX: u8 = 0x22;
+pub(crate) const SCHEDULED: u8 = 0x23;
+pub(crate) const LOCK_REQUEST: u8 = 0x24;
+pub(crate) const LOCKED: u8 = 0x25;
 
 /// Which entry made a task, and which of that entry's tasks of the kind it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +46,17 @@ pub(crate) struct TaskKey {
 impl TaskKey {
     fn on(self, builder: KeyBuilder) -> KeyBuilder {
         builder.number(self.by.term).number(self.by.index).small(self.ordinal)
+    }
+
+    /// An execution id that every replica computes alike: 32 hex digits from what it comes out of
+    /// and the entry that makes it.
+    pub(crate) fn execution(self, from: &str) -> String {
+        let origin = fnv1a64(from.as_bytes());
+        let seed = [self.by.term, self.by.index, u64::from(self.ordinal)];
+        let half = |start: u64| {
+            seed.iter().fold(fmix64(origin ^ start), |hash, part| fmix64(hash ^ part).rotate_left(17))
+        };
+        format!("{:016x}{:016x}", half(0x9e37_79b9_7f4a_7c15), half(0xd1b5_4a32_d192_ed03))
     }
 }
 
@@ -137,4 +154,27 @@ pub(crate) fn finished(at: Timestamp, id: &InstanceId) -> Key {
 /// On which list an instance is; which one is [`super::listed::Listed`]'s number.
 pub(crate) fn listed(list: u8, id: &InstanceId) -> Key {
     KeyBuilder::room(LISTED).byte(list).text(id.as_str()).key()
+}
+
+pub(crate) fn entity(id: &EntityId) -> Key {
+    KeyBuilder::room(ENTITY).text(id.as_str()).key()
+}
+
+pub(crate) fn entity_state(number: u64) -> Key {
+    KeyBuilder::room(ENTITY_STATE).number(number).key()
+}
+
+/// An operation that waits for its time.
+pub(crate) fn scheduled(due: Timestamp, task: TaskKey) -> Key {
+    task.on(KeyBuilder::room(SCHEDULED).time(due)).key()
+}
+
+/// A critical section that waits for the lock of an entity, named by the number of the entity's life.
+pub(crate) fn lock_request(number: u64, section: &Section) -> Key {
+    let key = KeyBuilder::room(LOCK_REQUEST).number(number).bounded_text(&section.instance);
+    key.bounded_text(&section.execution).text(&section.id).key()
+}
+
+pub(crate) fn locked(id: &EntityId) -> Key {
+    KeyBuilder::room(LOCKED).text(id.as_str()).key()
 }

@@ -6,6 +6,7 @@
 pub(crate) mod activities;
 pub(crate) mod children;
 pub(crate) mod dedup;
+pub(crate) mod entities;
 pub(crate) mod finished;
 pub(crate) mod history;
 pub(crate) mod inbox;
@@ -14,6 +15,7 @@ pub(crate) mod keys;
 pub(crate) mod listed;
 pub(crate) mod meta;
 pub(crate) mod outbox;
+pub(crate) mod queue;
 pub(crate) mod requests;
 pub(crate) mod status;
 pub(crate) mod sweeps;

@@ -50,6 +50,13 @@ impl State<'_> {
         self.tx.put(key, &cursor)
     }
 
+    /// What this entry has put into the outbox of partition 0.
+    #[cfg(test)]
+    pub(crate) fn sent_messages(&self) -> Vec<MessageBody> {
+        let rows = (1..).map(|sequence| self.tx.get::<Message>(&keys::outbox(PartitionId(0), sequence)));
+        rows.map_while(|row| row.ok().flatten()).filter_map(|message| message.body).collect()
+    }
+
     pub(crate) fn outbox_cursor(&self, to: PartitionId) -> Loaded<OutboxCursor> {
         Ok(self.tx.get(&keys::outbox_cursor(to))?.unwrap_or_default())
     }

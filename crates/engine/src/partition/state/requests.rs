@@ -125,6 +125,7 @@ impl RequestRow {
                     Refusal::NotFailed => 16,
                     Refusal::HeldLocks => 17,
                     Refusal::HistoryTooLarge => 18,
+                    Refusal::MailboxFull => 20,
                 }
             }
         }
@@ -148,6 +149,7 @@ impl RequestRow {
             16 => Reply::Refused(Refusal::NotFailed),
             17 => Reply::Refused(Refusal::HeldLocks),
             18 => Reply::Refused(Refusal::HistoryTooLarge),
+            20 => Reply::Refused(Refusal::MailboxFull),
             _ => Reply::Unchanged,
         }
     }

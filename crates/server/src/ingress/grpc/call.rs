@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use engine::id::InstanceId;
+use engine::id::{EntityId, InstanceId};
 use engine::partition::command::{Command, RequestId};
 use engine::partition::effect::Reply;
 use tonic::metadata::MetadataMap;
@@ -57,6 +57,13 @@ impl Call {
     pub(super) fn instance(&self, id: &str) -> Result<InstanceId, Status> {
         let id = check::instance_id(id)?;
         self.authorize(Resource::Instance(self.hub_name(), &id))?;
+        Ok(id)
+    }
+
+    /// An entity's id from the wire that the caller may touch.
+    pub(super) fn entity(&self, id: &str) -> Result<EntityId, Status> {
+        let id = check::entity_id(id)?;
+        self.authorize(Resource::Instance(self.hub_name(), id.as_instance()))?;
         Ok(id)
     }
 

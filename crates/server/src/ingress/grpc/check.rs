@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use engine::id::InstanceId;
+use engine::id::{EntityId, InstanceId};
 use engine::limits;
 use engine::partition::command::Moment;
 use engine::time::Timestamp;
@@ -16,7 +16,7 @@ use crate::observe::codes;
 
 /// An instance id. Ids of the form `@name@key` belong to entities.
 pub(super) fn instance_id(text: &str) -> Result<InstanceId, Status> {
-    if is_entity(text) {
+    if EntityId::is_meant(text) {
         let told = format!("{text:?} is an entity's id, not an orchestration's");
         return Err(invalid(&codes::ID_INVALID, told));
     }
@@ -24,9 +24,10 @@ pub(super) fn instance_id(text: &str) -> Result<InstanceId, Status> {
         .map_err(|problem| invalid(&codes::ID_INVALID, format!("{problem}, but this is {}", shown(text))))
 }
 
-/// Whether an id belongs to an entity.
-pub(super) fn is_entity(text: &str) -> bool {
-    text.strip_prefix('@').is_some_and(|rest| rest.contains('@'))
+/// An entity's id.
+pub(super) fn entity_id(text: &str) -> Result<EntityId, Status> {
+    EntityId::parse(text)
+        .map_err(|invalid| Status::invalid_argument(format!("{invalid}, but this is {}", shown(text))))
 }
 
 fn shown(text: &str) -> String {

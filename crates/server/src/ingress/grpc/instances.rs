@@ -6,7 +6,8 @@
 use engine::id::InstanceId;
 use engine::partition::StatusName;
 use engine::partition::command::{
-    Command, ForceTerminate, RaiseEvent, Resume, ReusePolicy, StartOrchestration, Suspend, Terminate,
+    Command, ForceTerminate, RaiseEvent, Resume, ResumeEntity, ReusePolicy, StartOrchestration, Suspend,
+    Terminate,
 };
 use engine::partition::effect::{Refusal, Reply};
 use engine::partition::view::InstanceView;
@@ -196,6 +197,11 @@ pub(super) async fn resume(
     call: Call,
     request: proto::ResumeRequest,
 ) -> Result<proto::ResumeResponse, Failure> {
+    if let Ok(entity) = call.entity(&request.instance_id) {
+        let resume = ResumeEntity { entity: entity.as_str().to_owned(), request: call.request_id()? };
+        change(&call, entity.as_instance(), Command::ResumeEntity(resume)).await?;
+        return Ok(proto::ResumeResponse {});
+    }
     let instance = call.instance(&request.instance_id)?;
     let command = Command::Resume(Resume {
         instance: instance.as_str().to_owned(),

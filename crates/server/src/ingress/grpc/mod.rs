@@ -4,7 +4,7 @@
 //! - `service`: one call, from path to handler; [`rpc`](self) names every call and what it needs
 //! - `unary`: one message in, one out; `codec`: messages that are copied as they are stored
 //! - `call`: what a handler knows of its call; `status`: what a caller is told
-//! - `instances`, `query`, `history`, `hubs`: clients · `workers`: workers
+//! - `instances`, `entities`, `query`, `history`, `hubs`: clients · `workers`: workers
 //! - `check`: what may come in; `convert`: between the wire's types and the engine's
 //!
 //! Not here: deciding. A call becomes a command or a question; its answer goes back once durable.
@@ -17,6 +17,7 @@ mod connection;
 mod convert;
 mod cursor;
 mod deadline;
+mod entities;
 mod history;
 mod hubs;
 mod instances;

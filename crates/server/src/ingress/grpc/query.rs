@@ -21,7 +21,7 @@ use tonic::Status;
 use super::call::Call;
 use super::cursor::{ByCompletion, ById};
 use super::instances::BATCH_MAX;
-use super::{check, convert, status};
+use super::{check, convert, entities, status};
 use crate::node::Hub;
 use crate::observe::codes;
 
@@ -30,16 +30,16 @@ const PAGE_DEFAULT: usize = 100;
 /// Instances in a page at most; Python's default is "all".
 const PAGE_MAX: usize = 1_000;
 /// Bytes in a page: below 4 MiB with room for one more small instance and the frame.
-const PAGE_BYTES_MAX: usize = 3 << 20;
+pub(super) const PAGE_BYTES_MAX: usize = 3 << 20;
 /// Reads of partitions for one page, each of at most 256 rows: a filter that little passes gives short
 /// pages, not slow ones. Whoever asks goes on where this one ended.
-const READS_MAX: usize = 64;
+pub(super) const READS_MAX: usize = 64;
 /// Reads of each partition for one page of ended instances.
 const SPAN_READS_MAX: usize = 8;
 /// Instances read or purged at once for one call.
 const AT_ONCE: usize = 64;
 
-fn page_size(asked: i32) -> usize {
+pub(super) fn page_size(asked: i32) -> usize {
     match usize::try_from(asked) {
         Ok(0) | Err(_) => PAGE_DEFAULT,
         Ok(asked) => asked.min(PAGE_MAX),
@@ -239,12 +239,16 @@ pub(super) async fn purge(
     })
 }
 
-/// Instances that have not ended, or are none (entities), are left alone and not counted.
+/// Instances that have not ended are left alone and not counted; of entities the state goes.
 async fn purge_all(call: &Call, hub: &Arc<Hub>, ids: &[String], recursive: bool) -> Result<u32, Status> {
     let mut count = 0;
     for some in ids.chunks(AT_ONCE) {
         let mut purges = JoinSet::new();
         for id in some {
+            if let Ok(entity) = call.entity(id) {
+                purges.spawn(entities::delete(Arc::clone(hub), entity));
+                continue;
+            }
             let Ok(instance) = call.instance(id) else { continue };
             purges.spawn(purge_one(Arc::clone(hub), instance, recursive));
         }

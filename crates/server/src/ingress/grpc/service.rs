@@ -24,9 +24,9 @@ use super::codec::Spliced;
 use super::rpc::Rpc;
 use super::server::Shared;
 use super::unary::{self, AnswerBody};
-use super::workers::{FromWorker, answers, batched, stream};
-use super::{again, deadline, history, hubs, instances, query, status};
-use crate::ingress::auth::{Principal, Resource};
+use super::workers::{FromWorker, answers, batch, batched, stream};
+use super::{again, deadline, entities, history, hubs, instances, query, status};
+use crate::ingress::auth::Principal;
 
 /// All paths begin with this.
 const PREFIX: &str = "/TaskHubSidecarService/";
@@ -93,12 +93,12 @@ fn route(caller: Caller) -> Answer {
         Rpc::StreamInstanceHistory => caller.streaming(history::stream),
         Rpc::RestartInstance => caller.unary(again::restart),
         Rpc::RewindInstance => caller.unary(again::rewind),
-        Rpc::SignalEntity
-        | Rpc::GetEntity
-        | Rpc::QueryEntities
-        | Rpc::CleanEntityStorage
-        | Rpc::CompleteEntityTask
-        | Rpc::AbandonTaskEntityWorkItem => caller.refused_with(status::no_entities()),
+        Rpc::SignalEntity => caller.unary(entities::signal),
+        Rpc::GetEntity => caller.unary(entities::get),
+        Rpc::QueryEntities => caller.unary(entities::query),
+        Rpc::CleanEntityStorage => caller.unary(entities::clean_storage),
+        Rpc::CompleteEntityTask => caller.unary(batch::complete),
+        Rpc::AbandonTaskEntityWorkItem => caller.unary(batch::abandon),
     }
 }
 
@@ -169,13 +169,6 @@ impl Caller {
             let answer = grpc.streaming(Handler(answer), request.map(Body::new)).await;
             Ok(counted(&counting, rpc, answer).map(AnswerBody::Other))
         })
-    }
-
-    fn refused_with(self, refusal: Status) -> Answer {
-        let metadata = MetadataMap::from_headers(self.request.into_parts().0.headers);
-        let call = Call { shared: self.shared, rpc: self.rpc, metadata, principal: PRINCIPAL };
-        let answer = call.authorize(Resource::Hub(call.hub_name())).err().unwrap_or(refusal);
-        Box::pin(ready(Ok(answer.into_http())))
     }
 }
 

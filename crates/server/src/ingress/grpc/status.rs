@@ -72,6 +72,9 @@ pub(super) fn refusal(refusal: Refusal, instance: &str) -> Status {
             let told = format!("the inbox of instance {instance:?} is full; the event was not kept");
             coded(&codes::INBOX_FULL, Code::ResourceExhausted, told)
         }
+        Refusal::MailboxFull => {
+            Status::resource_exhausted(format!("the mailbox of entity {instance:?} is full"))
+        }
         Refusal::StaleWorkItem => stale(),
         Refusal::EpochOver => {
             coded(&codes::UNAVAILABLE, Code::Unavailable, "the partition has changed hands; try again")
@@ -122,12 +125,6 @@ pub(super) fn token(invalid: Invalid) -> Status {
 pub(super) fn unexpected(what: &impl std::fmt::Debug) -> Status {
     debug_assert!(false, "unexpected answer: {what:?}");
     Status::internal(format!("a defect in the server: unexpected answer {what:?}"))
-}
-
-/// Why entities are refused.
-pub(super) fn no_entities() -> Status {
-    let told = "entities arrive with a later version; nothing was changed";
-    coded(&codes::UNSUPPORTED, Code::Unimplemented, told)
 }
 
 /// A status code's name, as metrics show it.

@@ -275,6 +275,7 @@ fn work_of(kind: Kind, name: &str, version: &str) -> String {
     let what = match kind {
         Kind::Turn => "turns of orchestration",
         Kind::Activity => "activities",
+        Kind::Batch => "batches of entity",
     };
     if version.is_empty() { format!("{what} {name:?}") } else { format!("{what} {name:?} {version:?}") }
 }

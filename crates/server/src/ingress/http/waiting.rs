@@ -2,7 +2,7 @@
 //!
 //! Not here: finding either. An operator who reads this should know what to do next.
 
-use engine::partition::view::{InstanceView, Waiting};
+use engine::partition::view::{InstanceView, OpenTasks, Waiting};
 
 use super::model::{WaitingFor, WaitingKind};
 use super::shapes::time;
@@ -22,8 +22,8 @@ pub(super) fn waiting_for(view: &InstanceView, standings: &[Standing]) -> Option
         Waiting::Start(at) => (WaitingKind::Schedule, format!("its start at {}", time(*at)), None),
         Waiting::Resume { reason } => (WaitingKind::Resume, held("somebody who resumes it", reason), None),
         Waiting::Stuck { reason } => (WaitingKind::Stuck, reason.clone(), Some(codes::INSTANCE_STUCK.id)),
-        Waiting::Tasks { activities, children, timers } => {
-            let own = tasks(*activities, *children, *timers);
+        Waiting::Tasks(open) => {
+            let own = tasks(open);
             let late = standings.iter().filter(|standing| standing.kind == Kind::Activity);
             let late = late.map(worker).find(|(_, code)| code.is_some());
             match late {
@@ -41,6 +41,7 @@ fn worker(standing: &Standing) -> (String, Option<&'static str>) {
     let what = match standing.kind {
         Kind::Turn => "orchestration",
         Kind::Activity => "activity",
+        Kind::Batch => "entity",
     };
     let of =
         if version.is_empty() { format!("{what} {name:?}") } else { format!("{what} {name:?} {version:?}") };
@@ -69,16 +70,18 @@ fn held(by: &str, reason: &str) -> String {
     if reason.is_empty() { by.to_owned() } else { format!("{by}: {reason}") }
 }
 
-fn tasks(activities: u32, children: u32, timers: u32) -> String {
+fn tasks(open: &OpenTasks) -> String {
     let counted = |count: u32, one: &str, many: &str| match count {
         0 => None,
         1 => Some(format!("1 {one}")),
         count => Some(format!("{count} {many}")),
     };
     let parts = [
-        counted(activities, "activity", "activities"),
-        counted(children, "sub-orchestration", "sub-orchestrations"),
-        counted(timers, "timer", "timers"),
+        counted(open.activities, "activity", "activities"),
+        counted(open.children, "sub-orchestration", "sub-orchestrations"),
+        counted(open.timers, "timer", "timers"),
+        counted(open.calls, "entity call", "entity calls"),
+        counted(open.locks, "entity lock", "entity locks"),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if parts.is_empty() { "an external event".to_owned() } else { parts.join(", ") }
@@ -97,8 +100,11 @@ mod tests {
 
     #[test]
     fn what_an_instance_waits_for_is_a_sentence() {
-        assert_eq!(tasks(1, 0, 2), "1 activity, 2 timers");
-        assert_eq!(tasks(0, 0, 0), "an external event");
+        assert_eq!(
+            tasks(&OpenTasks { activities: 1, timers: 2, ..OpenTasks::default() }),
+            "1 activity, 2 timers"
+        );
+        assert_eq!(tasks(&OpenTasks::default()), "an external event");
         assert_eq!(held("somebody who resumes it", "audit"), "somebody who resumes it: audit");
     }
 

@@ -35,6 +35,12 @@ pub struct HubMetrics {
     pub activities_failed: Counter,
     /// From handing an activity to a worker to its answer.
     pub activity_seconds: Histogram,
+    /// Entity operations that workers have done, failed ones too.
+    pub operations: Counter,
+    /// Entity batches accepted from workers.
+    pub batches: Counter,
+    /// From handing a batch to a worker to its answer.
+    pub batch_seconds: Histogram,
     /// From scheduling an activity to handing it to a worker.
     pub activity_wait_seconds: Histogram,
     /// How long after its due time a timer was fired.
@@ -47,10 +53,16 @@ pub struct HubMetrics {
     pub turns_without_worker: Gauge,
     /// Activities that wait for a worker of which none is connected.
     pub activities_without_worker: Gauge,
+    /// Entity batches that wait for a worker of which none is connected.
+    pub batches_without_worker: Gauge,
+    /// Entity batches that wait for a worker.
+    pub batches_waiting: Gauge,
     /// Turns that workers have.
     pub turns_in_flight: Gauge,
     /// Activities that workers have.
     pub activities_in_flight: Gauge,
+    /// Entity batches that workers have.
+    pub batches_in_flight: Gauge,
     /// Work items handed out again because their worker went away.
     pub redelivered: Counter,
     /// Answers that were ignored because their work item was not the worker's any more.
@@ -78,6 +90,9 @@ pub(super) struct HubFamilies {
     pub(super) activities: Counters,
     pub(super) activity_seconds: Histograms,
     pub(super) activity_wait_seconds: Histograms,
+    pub(super) operations: Counters,
+    pub(super) batches: Counters,
+    pub(super) batch_seconds: Histograms,
     pub(super) timer_lateness_seconds: Histograms,
     pub(super) waiting: Gauges,
     pub(super) without_worker: Gauges,
@@ -103,6 +118,9 @@ impl HubFamilies {
             activities: Counters::default(),
             activity_seconds: seconds(),
             activity_wait_seconds: seconds(),
+            operations: Counters::default(),
+            batches: Counters::default(),
+            batch_seconds: seconds(),
             timer_lateness_seconds: seconds(),
             waiting: Gauges::default(),
             without_worker: Gauges::default(),
@@ -137,13 +155,19 @@ impl HubFamilies {
             activities_failed: self.activities.get_or_create_owned(&and("result", "failed")),
             activity_seconds: self.activity_seconds.get_or_create_owned(&plain),
             activity_wait_seconds: self.activity_wait_seconds.get_or_create_owned(&plain),
+            operations: self.operations.get_or_create_owned(&plain),
+            batches: self.batches.get_or_create_owned(&plain),
+            batch_seconds: self.batch_seconds.get_or_create_owned(&plain),
             timer_lateness_seconds: self.timer_lateness_seconds.get_or_create_owned(&plain),
             turns_waiting: self.waiting.get_or_create_owned(&and("kind", "turn")),
             activities_waiting: self.waiting.get_or_create_owned(&and("kind", "activity")),
             turns_without_worker: self.without_worker.get_or_create_owned(&and("kind", "turn")),
             activities_without_worker: self.without_worker.get_or_create_owned(&and("kind", "activity")),
+            batches_without_worker: self.without_worker.get_or_create_owned(&and("kind", "entity")),
+            batches_waiting: self.waiting.get_or_create_owned(&and("kind", "entity")),
             turns_in_flight: self.in_flight.get_or_create_owned(&and("kind", "turn")),
             activities_in_flight: self.in_flight.get_or_create_owned(&and("kind", "activity")),
+            batches_in_flight: self.in_flight.get_or_create_owned(&and("kind", "entity")),
             redelivered: self.redelivered.get_or_create_owned(&plain),
             stale_answers: self.stale.get_or_create_owned(&plain),
             workers: self.workers.get_or_create_owned(&plain),

@@ -144,6 +144,7 @@ impl Register {
             "From scheduling an activity to handing it to a worker",
             hubs.activity_wait_seconds.clone(),
         );
+        self.entities(hubs);
         self.seconds(
             "timer_lateness",
             "hub",
@@ -180,6 +181,22 @@ impl Register {
             hubs.stale.clone(),
         );
         self.add("workers_connected", "hub", "Open worker streams", hubs.workers.clone());
+    }
+
+    fn entities(&mut self, hubs: &HubFamilies) {
+        self.add(
+            "entity_operations",
+            "hub",
+            "Entity operations done by workers, failed ones too",
+            hubs.operations.clone(),
+        );
+        self.add("entity_batches", "hub", "Entity batches accepted from workers", hubs.batches.clone());
+        self.seconds(
+            "entity_batch_duration",
+            "hub",
+            "From handing a batch to a worker to its answer",
+            hubs.batch_seconds.clone(),
+        );
     }
 
     pub(super) fn log(&mut self, log: &LogMetrics) {

@@ -36,7 +36,7 @@ pub(super) async fn settle_activity(hub: &Hub, answer: ActivityAnswer) -> Result
     let token = token(hub, &answer.completion_token)?;
     same_instance(&token, &answer.instance)?;
     let Task::Activity { scheduled_by, ordinal, task } = token.task else {
-        return Err(invalid("the completion token is a turn's, not an activity's"));
+        return Err(invalid("the completion token is not an activity's"));
     };
     let (result, failure) = outcome(answer);
     let command = Command::CompleteActivity(CompleteActivity {
@@ -91,7 +91,7 @@ pub(super) async fn settle_turn(parts: &Parts, hub: &Hub, answer: TurnAnswer) ->
     let token = token(hub, &answer.completion_token)?;
     same_instance(&token, &answer.instance)?;
     let Task::Turn { turn: number, delivered, started_at } = token.task else {
-        return Err(invalid("the completion token is an activity's, not a turn's"));
+        return Err(invalid("the completion token is not a turn's"));
     };
     if answer.requires_history {
         // The worker was counted on to have the past, and has not: hand it all out again.
@@ -138,7 +138,7 @@ fn whole(
 }
 
 /// An answer that cannot be used: the work goes to another worker, or to this one again.
-fn give_up(hub: &Hub, token: &Token, why: &str) -> Status {
+pub(super) fn give_up(hub: &Hub, token: &Token, why: &str) -> Status {
     tracing::warn!(code = codes::TURN_INVALID.id, hub = hub.name(), instance = %token.instance, why, "a worker's answer cannot be used");
     hub.dispatch().spoilt(token);
     status::invalid(&codes::TURN_INVALID, format!("the answer cannot be used: {why}"))
@@ -162,7 +162,7 @@ pub(in crate::ingress::grpc) async fn abandon_turn(
     Ok(proto::AbandonOrchestrationTaskResponse {})
 }
 
-async fn abandon(call: &Call, text: &str) -> Result<(), Status> {
+pub(super) async fn abandon(call: &Call, text: &str) -> Result<(), Status> {
     give_back(&*call.hub().await?, text);
     Ok(())
 }
@@ -174,7 +174,7 @@ pub(super) fn give_back(hub: &Hub, text: &str) {
     }
 }
 
-fn token(hub: &Hub, text: &str) -> Result<Token, Status> {
+pub(super) fn token(hub: &Hub, text: &str) -> Result<Token, Status> {
     let token = hub.dispatch().token(text).map_err(status::token)?;
     if token.instance.partition(hub.partitions()) != token.partition {
         return Err(invalid("the completion token names another partition than its instance's"));
@@ -194,7 +194,7 @@ fn invalid(told: &str) -> Status {
     status::invalid(&codes::TOKEN_INVALID, told)
 }
 
-async fn answer_with(hub: &Hub, token: &Token, command: Command) -> Result<(), Status> {
+pub(super) async fn answer_with(hub: &Hub, token: &Token, command: Command) -> Result<(), Status> {
     let answering = Answering::begin(hub.dispatch(), token);
     let reply = hub.ask(&token.instance, command).await.map_err(|error| status::unavailable(&error))?;
     answering.spoken();

@@ -65,6 +65,7 @@ fn worker(request: proto::GetWorkItemsRequest) -> Result<Worker, Status> {
         slots: PerKind {
             turns: request.max_concurrent_orchestration_work_items,
             activities: request.max_concurrent_activity_work_items,
+            batches: request.max_concurrent_entity_work_items,
         },
         past: if request.capabilities.contains(&streaming) { Past::Streamed } else { Past::Inline },
     })
@@ -73,7 +74,8 @@ fn worker(request: proto::GetWorkItemsRequest) -> Result<Worker, Status> {
 fn filter(filters: proto::WorkItemFilters) -> Result<Filter, Status> {
     let turns = filters.orchestrations.into_iter().map(|filter| (filter.name, filter.versions));
     let activities = filters.activities.into_iter().map(|filter| (filter.name, filter.versions));
-    Ok(Filter::Named { turns: names(turns)?, activities: names(activities)? })
+    let batches = filters.entities.into_iter().map(|filter| (filter.name, Vec::new()));
+    Ok(Filter::Named { turns: names(turns)?, activities: names(activities)?, batches: names(batches)? })
 }
 
 fn names(filters: impl Iterator<Item = (String, Vec<String>)>) -> Result<Names, Status> {
@@ -163,7 +165,10 @@ mod tests {
             ..Default::default()
         };
         let empty = worker(empty).expect("a worker");
-        assert_eq!(empty.filter, Filter::Named { turns: Names::new(), activities: Names::new() });
+        assert_eq!(
+            empty.filter,
+            Filter::Named { turns: Names::new(), activities: Names::new(), batches: Names::new() }
+        );
         assert_eq!(empty.past, Past::Streamed);
     }
 

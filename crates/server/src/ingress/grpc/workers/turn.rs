@@ -5,14 +5,13 @@
 //! names that are none, things this version does not have) fails the orchestration: doing the turn
 //! again would not change it.
 
-use engine::event::{Action, ActionKind, CompleteOrchestration, FailureDetails};
-use engine::id::InstanceId;
+use engine::event::{Action, ActionKind, CompleteOrchestration, EntityMessage, FailureDetails};
+use engine::id::{EntityId, InstanceId};
 use engine::limits::{NAME_BYTES_MAX, TAGS_MAX, TURN_ACTIONS_MAX, TURN_BYTES_MAX, VALUE_BYTES_MAX};
 use outlast_proto::durable_task::OrchestrationStatus;
 use prost::Message;
 
 use super::wire::TurnAnswer;
-use crate::ingress::grpc::check;
 
 /// The error type of a failure for size.
 const TOO_LARGE: &str = "PayloadTooLarge";
@@ -118,14 +117,40 @@ fn check_action(action: &mut Action) -> Result<Option<FailureDetails>, String> {
         ActionKind::CompleteOrchestration(completion) => return check_completion(completion),
         ActionKind::TerminateOrchestration(terminate) => instance(&terminate.instance_id)
             .and_then(|()| value("the reason of a termination", terminate.reason.as_deref())),
-        ActionKind::SendEntityMessage(_) => {
-            Err(not_supported("entities arrive with a later version of Outlast".to_owned()))
-        }
+        ActionKind::SendEntityMessage(message) => entity_message(message.kind.as_ref()),
         ActionKind::RewindOrchestration(_) => {
             Err(not_supported("rewind arrives with a later version of Outlast".to_owned()))
         }
     };
     Ok(verdict.err())
+}
+
+/// Targets are the engine's to judge: a call of what is no entity fails, and its author goes on.
+fn entity_message(message: Option<&EntityMessage>) -> Verdict {
+    match message {
+        Some(EntityMessage::EntityOperationSignaled(signal)) => {
+            name("an operation's name", &signal.operation)
+                .and_then(|()| short("a request id", &signal.request_id))
+                .and_then(|()| value("an operation's input", signal.input.as_deref()))
+        }
+        Some(EntityMessage::EntityOperationCalled(call)) => name("an operation's name", &call.operation)
+            .and_then(|()| short("a request id", &call.request_id))
+            .and_then(|()| value("an operation's input", call.input.as_deref())),
+        Some(EntityMessage::EntityLockRequested(lock)) => {
+            short("the id of a critical section", &lock.critical_section_id)
+        }
+        Some(EntityMessage::EntityUnlockSent(unlock)) => {
+            short("the id of a critical section", &unlock.critical_section_id)
+        }
+        None => Ok(()),
+    }
+}
+
+fn short(what: &str, text: &str) -> Verdict {
+    if text.len() > NAME_BYTES_MAX {
+        return Err(invalid(format!("{what} has at most {NAME_BYTES_MAX} bytes, not {}", text.len())));
+    }
+    Ok(())
 }
 
 fn check_completion(completion: &mut CompleteOrchestration) -> Result<Option<FailureDetails>, String> {
@@ -185,8 +210,11 @@ fn tags(count: usize) -> Verdict {
 }
 
 fn instance(id: &str) -> Verdict {
-    if check::is_entity(id) {
-        let message = format!("{id:?} is an entity, and entities arrive with a later version of Outlast");
+    if EntityId::is_meant(id) {
+        let message = format!(
+            "{id:?} is an entity, not an orchestration; entities take entity messages, which of the .NET \
+             packages azuremanaged sends"
+        );
         return Err(not_supported(message));
     }
     InstanceId::parse(id).map(drop).map_err(|error| invalid(format!("{error}, but this is {id:?}")))

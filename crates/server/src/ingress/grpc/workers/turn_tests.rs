@@ -1,6 +1,8 @@
 //! Tests of what a turn may ask for: nothing an orchestration can cause is handed out for ever.
 
-use engine::event::{CreateSubOrchestration, CreateTimer, ScheduleTask, SendEntityMessage, SendEvent};
+use engine::event::{
+    CreateSubOrchestration, CreateTimer, EntityOperationCalled, ScheduleTask, SendEntityMessage, SendEvent,
+};
 use engine::event::{OrchestrationInstance, RewindOrchestration};
 
 use super::*;
@@ -64,9 +66,7 @@ fn what_an_orchestrations_code_can_cause_fails_the_orchestration() {
 }
 
 #[test]
-fn entities_and_rewind_fail_the_orchestration_aloud() {
-    let entity = ActionKind::SendEntityMessage(SendEntityMessage::default());
-    assert_eq!(failure_of(action(entity)), "NotSupported");
+fn legacy_entity_messages_and_rewind_fail_the_orchestration_aloud() {
     let target =
         OrchestrationInstance { instance_id: "@counter@a".into(), ..OrchestrationInstance::default() };
     let legacy = SendEvent { instance: Some(target), name: "op".into(), data: None };
@@ -119,4 +119,21 @@ fn a_custom_status_that_is_too_large_fails_the_orchestration() {
     assert_eq!(check(status(1 << 20), 10).expect("usable").actions, []);
     let failed = check(status((1 << 20) + 1), 10).expect("usable");
     assert_eq!((failed.actions.len(), failed.custom_status), (1, None));
+}
+
+#[test]
+fn an_entity_message_that_cannot_be_kept_fails_the_orchestration() {
+    let call = |operation: &str, input: usize| {
+        let call = EntityOperationCalled {
+            operation: operation.into(),
+            input: Some("x".repeat(input)),
+            target_instance_id: Some("@counter@a".into()),
+            ..EntityOperationCalled::default()
+        };
+        let kind = Some(EntityMessage::EntityOperationCalled(call));
+        action(ActionKind::SendEntityMessage(SendEntityMessage { kind }))
+    };
+    assert_eq!(failure_of(call("", 0)), "InvalidAction");
+    assert_eq!(failure_of(call("add", (1 << 20) + 1)), "PayloadTooLarge");
+    assert_eq!(failure_of(call("add", 1 << 20)), "");
 }

@@ -202,6 +202,9 @@ pub(in super::super) fn refused(refusal: Refusal, id: &InstanceId) -> Problem {
         Refusal::InboxFull => {
             Problem::new(&codes::INBOX_FULL, format!("instance {id:?} takes no more events for now"))
         }
+        Refusal::MailboxFull => {
+            Problem::new(&codes::INBOX_FULL, format!("entity {id:?} takes no more operations for now"))
+        }
         Refusal::EpochOver => Problem::new(&codes::UNAVAILABLE, "the partition has a new owner"),
         Refusal::NotEnded => {
             Problem::new(&codes::INSTANCE_RUNNING, format!("instance {id:?} has not finished"))
