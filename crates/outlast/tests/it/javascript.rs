@@ -44,4 +44,7 @@ scenarios!(
     what_cannot_be_is_refused,
     history_has_exactly_these_twelve_events,
     restarted_and_rewound,
+    entities_are_signalled_and_called,
+    an_entity_is_not_there_before_its_signal_and_after_its_state,
+    a_critical_section_is_alone_and_ends_with_its_holder,
 );

@@ -12,6 +12,7 @@
 
 mod broken_disk;
 mod crash;
+mod entities;
 mod javascript;
 mod operator;
 mod program;

@@ -9,9 +9,10 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { createRequire } from "node:module";
+import { setTimeout as pause } from "node:timers/promises";
 
 const require = createRequire(`${process.env.OUTLAST_NPM}/package.json`);
-const { OrchestrationStatus, RetryPolicy, NoOpLogger, TaskHubGrpcClient, TaskHubGrpcWorker, terminateOptions, whenAll, whenAny } =
+const { EntityInstanceId, OrchestrationStatus, RetryPolicy, NoOpLogger, TaskHubGrpcClient, TaskHubGrpcWorker, terminateOptions, whenAll, whenAny } =
   require("@microsoft/durabletask-js");
 
 const DEADLINE_SECONDS = 30;
@@ -25,10 +26,11 @@ class Server {
   }
 
   /** Runs a worker with these orchestrations and activities around `body`. */
-  async working({ orchestrations = {}, activities = {} }, body) {
+  async working({ orchestrations = {}, activities = {}, entities = {} }, body) {
     const worker = new TaskHubGrpcWorker({ hostAddress: this.hostAddress, logger: new NoOpLogger() });
     for (const [name, run] of Object.entries(orchestrations)) worker.addNamedOrchestrator(name, run);
     for (const [name, run] of Object.entries(activities)) worker.addNamedActivity(name, run);
+    for (const [name, run] of Object.entries(entities)) worker.addNamedEntity(name, () => ({ run }));
     await worker.start();
     try {
       await body();
@@ -349,6 +351,105 @@ scenarios.restarted_and_rewound = async (server) => {
     assert.equal(await server.client.restartOrchestration(id), id);
     assert.equal((await server.output(id))[1], "paid");
     assert.notEqual(await server.client.restartOrchestration(id, true), id);
+  });
+};
+
+/** An entity that counts. */
+function counter(operation) {
+  const count = operation.state.getState(0);
+  switch (operation.name) {
+    case "add":
+      operation.state.setState(count + (operation.getInput() ?? 1));
+      return count + (operation.getInput() ?? 1);
+    case "get":
+      return count;
+    case "spoil":
+      operation.state.setState(-1);
+      throw new Error("spoiled");
+    case "delete":
+      return operation.state.setState(null);
+    default:
+      throw new Error(`no operation ${operation.name}`);
+  }
+}
+const counterNamed = (key) => new EntityInstanceId("counter", key);
+
+/** Reads until it gives what is wanted. */
+async function eventually(read, wanted) {
+  const deadline = Date.now() + DEADLINE_SECONDS * 1000;
+  for (;;) {
+    const found = await read();
+    if (found === wanted) return;
+    assert.ok(Date.now() < deadline, `${found} instead of ${wanted}`);
+    await pause(20);
+  }
+}
+const countOf = (server, key) => async () => {
+  const found = await server.client.getEntity(counterNamed(key));
+  return found?.includesState ? found.state : undefined;
+};
+
+scenarios.entities_are_signalled_and_called = async (server) => {
+  const orchestrations = {
+    async *asks(context) {
+      context.entities.signalEntity(counterNamed("a"), "add", 2);
+      const first = yield context.entities.callEntity(counterNamed("a"), "add", 5);
+      let failure = "";
+      try {
+        yield context.entities.callEntity(counterNamed("a"), "spoil");
+      } catch (error) {
+        failure = error.message;
+      }
+      return [first, failure, yield context.entities.callEntity(counterNamed("a"), "get")];
+    },
+  };
+  for (let n = 0; n < 40; n += 1) await server.client.signalEntity(counterNamed("b"), "add", 1);
+  await server.working({ orchestrations, entities: { counter } }, async () => {
+    const [first, failure, last] = await server.output(await server.start("asks"));
+    assert.deepEqual([first, last], [7, 7]);
+    assert.match(failure, /spoiled/);
+    await eventually(countOf(server, "b"), 40);
+  });
+};
+
+scenarios.an_entity_is_not_there_before_its_signal_and_after_its_state = async (server) => {
+  const signalTime = new Date(Date.now() + 1500);
+  await server.client.signalEntity(counterNamed("a"), "add", 1, { signalTime });
+  await server.working({ entities: { counter } }, async () => {
+    assert.equal(await server.client.getEntity(counterNamed("a")), undefined);
+    await eventually(countOf(server, "a"), 1);
+    assert.ok(Date.now() >= signalTime.getTime());
+    await server.client.signalEntity(counterNamed("a"), "delete");
+    await eventually(() => server.client.getEntity(counterNamed("a")), undefined);
+  });
+};
+
+scenarios.a_critical_section_is_alone_and_ends_with_its_holder = async (server) => {
+  const orchestrations = {
+    async *holds(context) {
+      yield context.entities.lockEntities(counterNamed("a"), counterNamed("b"));
+      yield context.waitForExternalEvent("never");
+    },
+    async *moves(context, [from, to]) {
+      const lock = yield context.entities.lockEntities(counterNamed(from), counterNamed(to));
+      const before = yield context.entities.callEntity(counterNamed(from), "get");
+      yield context.entities.callEntity(counterNamed(to), "add", 1);
+      const after = yield context.entities.callEntity(counterNamed(from), "add", -1);
+      lock.release();
+      return [before, after];
+    },
+  };
+  await server.working({ orchestrations, entities: { counter } }, async () => {
+    const holder = await server.start("holds");
+    await eventually(async () => (await server.client.getEntity(counterNamed("b")))?.lockedBy, holder);
+    const moves = [];
+    for (const pair of ["ab", "ba", "bc", "ca", "cb", "ac"]) moves.push(await server.start("moves", [...pair]));
+    await server.client.terminateOrchestration(holder, null);
+    for (const move of moves) {
+      const [before, after] = await server.output(move);
+      assert.equal(after, before - 1, "somebody else was in between");
+    }
+    for (const key of "abc") await eventually(countOf(server, key), 0);
   });
 };
 
