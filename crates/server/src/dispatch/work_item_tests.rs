@@ -74,6 +74,25 @@ fn a_turn_is_spliced_from_stored_chunks_and_new_events() {
 }
 
 #[test]
+fn a_past_of_fifty_thousand_events_is_copied_and_none_of_it_encoded_again() {
+    let counts = Counts::default();
+    let chunk = stored(&(0..1_000).map(|number| raised("a", &format!("{number:04}"))).collect::<Vec<_>>());
+    let new = [raised("b", "1")];
+    for chunks in 1..=50 {
+        let before = counts.view();
+        let Encoded::Bytes(_) = turn(vec![chunk.clone(); chunks], &new).encode("t", Past::Inline, &counts)
+        else {
+            panic!("{chunks} thousand events are not too large")
+        };
+        let after = counts.view();
+        let (bytes, spliced) = (after.bytes - before.bytes, after.bytes_spliced - before.bytes_spliced);
+        assert_eq!(usize::try_from(spliced), Ok(chunks * chunk.len()), "{chunks} thousand events");
+        assert_eq!(after.events_new - before.events_new, 1, "only what is new was encoded");
+        assert!(bytes - spliced < 200, "{} bytes besides the past of {chunks} thousand", bytes - spliced);
+    }
+}
+
+#[test]
 fn entity_parameters_are_always_there_with_a_window_of_zero() {
     let item = decode(&turn(Vec::new(), &[raised("a", "1")]), &Counts::default());
     let Some(wire::work_item::Request::OrchestratorRequest(request)) = item.request else {
