@@ -66,4 +66,4 @@ macro_rules! samples {
     };
 }
 
-samples!(approval, fan_out, hello, monitor, order, saga);
+samples!(approval, counter, fan_out, hello, monitor, order, saga);
