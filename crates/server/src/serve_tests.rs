@@ -241,6 +241,9 @@ async fn work_of_every_kind(server: &Server) -> Bench {
     bench
 }
 
+/// Goes up and down again: it may be back where it was whenever it is asked. `log_writer` tests it.
+const RETURNS: &str = "outlast_log_segments";
+
 /// A sample, or a histogram's number of samples.
 fn value(samples: &BTreeMap<String, f64>, name: &str) -> f64 {
     let found = samples.get(name).or_else(|| samples.get(&format!("{name}_count")));
@@ -254,6 +257,7 @@ async fn every_metric_moves_in_a_run_or_has_a_reason_not_to() {
     let _bench = work_of_every_kind(&server).await;
     let expected: Vec<&str> = UNMOVED.iter().map(|(name, _)| *name).collect();
     let mut unmoved = server.node().metrics().names();
+    unmoved.retain(|name| *name != RETURNS);
     let moving = async {
         while unmoved.len() > expected.len() {
             let after = scrape(&server).await;

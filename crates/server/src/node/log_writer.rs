@@ -341,6 +341,27 @@ mod tests {
     }
 
     #[test]
+    fn the_metrics_say_how_many_segments_there_are_whether_more_or_fewer() {
+        let options = storage::log::Options::small();
+        let (mut log, _) =
+            NodeLog::open(Arc::new(SimDisk::new(1)), Path::new("/log"), options).expect("a new log");
+        log.append(&[Record::Opened { group: GROUP }]).expect("there is room");
+        let (metrics, mut counted) = (LogMetrics::default(), Usage::default());
+        let mut seen = Vec::new();
+        for first in 1..=5 {
+            if first == 5 {
+                // What is no longer needed goes when the next segment begins.
+                log.append(&[Record::Compacted { group: GROUP, upto: 4 }]).expect("there is room");
+            }
+            let entries = vec![vec![1; 50_000].into()];
+            log.append(&[Record::Entries { group: GROUP, first, entries }]).expect("there is room");
+            count(&metrics, log.usage(), &mut counted);
+            seen.push(metrics.segments.get());
+        }
+        assert!(seen[0] < seen[3] && seen[4] < seen[3], "{seen:?}");
+    }
+
+    #[test]
     fn more_than_one_append_may_hold_is_split_at_entries() {
         let entries = vec![Bytes::from(vec![0; 5 << 20]); 3];
         let records =
