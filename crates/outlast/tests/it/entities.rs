@@ -1,37 +1,16 @@
 //! Entities as users of the published Python SDK know them, and a bank on entities over a server that
 //! is killed.
 //!
-//! Not here: the scenarios and the bank, which are `tests/sdk/python/entities.py`. A test fails when a
-//! scenario there has no test here, so that none is forgotten.
+//! Not here: the scenarios and the bank, which are `tests/sdk/python/entities.py`.
 
 use serde_json::Value;
 
 use crate::program::{Program, python};
+use crate::scenarios::scenarios;
 use crate::scratch::Scratch;
 use crate::server::Server;
 
-fn run(scenario: &str) {
-    let scratch = Scratch::new();
-    let server = Server::start(&scratch.join("data"));
-    Program::start(python("entities.py").args([server.grpc().as_str(), scenario])).succeeded();
-}
-
-macro_rules! scenarios {
-    ($($name:ident),* $(,)?) => {
-        $(#[test]
-        fn $name() {
-            run(stringify!($name));
-        })*
-
-        #[test]
-        fn every_scenario_has_a_test() {
-            let listed = Program::start(python("entities.py").arg("--list")).succeeded();
-            assert_eq!(listed.lines().collect::<Vec<_>>(), [$(stringify!($name)),*]);
-        }
-    };
-}
-
-scenarios!(
+scenarios!(python "entities.py", every_scenario_has_a_test:
     signals_are_done_once_and_in_order,
     a_signal_sent_again_with_its_request_id_is_the_same_signal,
     calls_answer_and_failures_are_told_and_taken_back,

@@ -1,34 +1,10 @@
 //! The published JavaScript SDK against the real server, one scenario a test.
 //!
-//! Not here: the scenarios, which are `tests/sdk/js/scenarios.mjs`. A test fails when a scenario
-//! there has no test here, so that none is forgotten.
+//! Not here: the scenarios, which are `tests/sdk/js/scenarios.mjs`.
 
-use crate::program::{Program, node};
-use crate::scratch::Scratch;
-use crate::server::Server;
+use crate::scenarios::scenarios;
 
-fn run(scenario: &str) {
-    let scratch = Scratch::new();
-    let server = Server::start(&scratch.join("data"));
-    Program::start(node("scenarios.mjs").args([server.grpc().as_str(), scenario])).succeeded();
-}
-
-macro_rules! scenarios {
-    ($($name:ident),* $(,)?) => {
-        $(#[test]
-        fn $name() {
-            run(stringify!($name));
-        })*
-
-        #[test]
-        fn every_scenario_has_a_test() {
-            let listed = Program::start(node("scenarios.mjs").arg("--list")).succeeded();
-            assert_eq!(listed.lines().collect::<Vec<_>>(), [$(stringify!($name)),*]);
-        }
-    };
-}
-
-scenarios!(
+scenarios!(node "scenarios.mjs", every_scenario_has_a_test:
     sequence,
     a_start_without_a_time_means_now,
     fan_out_and_in,

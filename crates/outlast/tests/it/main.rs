@@ -19,5 +19,6 @@ mod program;
 mod python;
 mod rust;
 mod samples;
+mod scenarios;
 mod scratch;
 mod server;

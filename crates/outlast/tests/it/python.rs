@@ -2,34 +2,10 @@
 //!
 //! Not here: the scenarios, which are `tests/sdk/python/scenarios.py`, `lives.py`, `versions.py` and
 //! `tokens.py`.
-//! A test fails when a scenario there has no test here, so that none is forgotten.
 
-use crate::program::{Program, python};
-use crate::scratch::Scratch;
-use crate::server::Server;
+use crate::scenarios::scenarios;
 
-fn run(file: &str, scenario: &str) {
-    let scratch = Scratch::new();
-    let server = Server::start(&scratch.join("data"));
-    Program::start(python(file).args([server.grpc().as_str(), scenario])).succeeded();
-}
-
-macro_rules! scenarios {
-    ($file:literal, $all:ident: $($name:ident),* $(,)?) => {
-        $(#[test]
-        fn $name() {
-            run($file, stringify!($name));
-        })*
-
-        #[test]
-        fn $all() {
-            let listed = Program::start(python($file).arg("--list")).succeeded();
-            assert_eq!(listed.lines().collect::<Vec<_>>(), [$(stringify!($name)),*]);
-        }
-    };
-}
-
-scenarios!("scenarios.py", every_scenario_has_a_test:
+scenarios!(python "scenarios.py", every_scenario_has_a_test:
     sequence,
     no_input_is_not_an_empty_one,
     fan_out_and_in,
@@ -65,7 +41,7 @@ scenarios!("scenarios.py", every_scenario_has_a_test:
     history_tells_the_whole_story,
 );
 
-scenarios!("tokens.py", every_wrong_answer_has_a_test:
+scenarios!(python "tokens.py", every_wrong_answer_has_a_test:
     an_answer_given_twice_counts_once,
     an_answer_to_an_earlier_turn_is_refused,
     a_token_that_is_not_ours_is_refused,
@@ -79,7 +55,7 @@ scenarios!("tokens.py", every_wrong_answer_has_a_test:
     a_compressed_message_is_refused_before_it_is_unpacked,
 );
 
-scenarios!("lives.py", every_other_life_has_a_test:
+scenarios!(python "lives.py", every_other_life_has_a_test:
     restarted_under_its_own_id,
     restarted_under_a_new_id_even_while_it_runs,
     what_cannot_begin_again_is_refused,
@@ -91,7 +67,7 @@ scenarios!("lives.py", every_other_life_has_a_test:
     a_rewound_orchestration_hears_events_again,
 );
 
-scenarios!("versions.py", every_choice_of_a_worker_has_a_test:
+scenarios!(python "versions.py", every_choice_of_a_worker_has_a_test:
     a_version_that_does_not_match_fails_where_the_worker_says_so,
     a_version_that_is_rejected_waits_for_a_worker_of_that_version,
     an_older_version_runs_where_the_worker_takes_older_ones,
