@@ -16,6 +16,7 @@ use crate::scratch::Scratch;
 use crate::server::Server;
 
 const DEADLINE: Duration = Duration::from_secs(60);
+const HUB: &str = "default";
 const GO: Event<u32> = Event::new("go");
 
 /// Why something is not sold.
@@ -64,6 +65,22 @@ async fn counts(ctx: Context, so_far: u32) -> Result<u32, Failure> {
     if sum >= 10 { Ok(sum) } else { ctx.continue_as_new(sum).await }
 }
 
+#[activity]
+async fn step(_: ActivityContext, number: u32) -> Result<u32, Failure> {
+    Ok(number)
+}
+
+/// Comes to the sum of what its steps came to.
+#[orchestration]
+async fn steps(ctx: Context, count: u32) -> Result<u32, Failure> {
+    let mut sum = 0;
+    for number in 1..=count {
+        sum += ctx.call(step, number).await?;
+        ctx.set_custom_status(number);
+    }
+    Ok(sum)
+}
+
 /// Runs a worker and a client of a fresh server around the body.
 fn with<F: Future<Output = Result<(), outlast_sdk::Error>>>(
     body: impl FnOnce(Client) -> F,
@@ -72,20 +89,23 @@ fn with<F: Future<Output = Result<(), outlast_sdk::Error>>>(
     let server = Server::start(&scratch.join("data"));
     let runtime = tokio::runtime::Runtime::new().expect("a runtime can be made");
     runtime.block_on(async {
-        let worker = worker(&server).await;
+        let worker = worker(&server, HUB).await;
         body(Client::new(&server.grpc()).expect("the address is one")).await.expect("the server answers");
         worker.stop().await;
     });
     (server, scratch)
 }
 
-async fn worker(server: &Server) -> Running {
+async fn worker(server: &Server, hub: &str) -> Running {
     let worker = Worker::new(server.grpc())
+        .task_hub(hub)
         .orchestration(customer)
         .orchestration(order)
         .orchestration(patient)
         .orchestration(counts)
-        .activity(sell);
+        .orchestration(steps)
+        .activity(sell)
+        .activity(step);
     let running = worker.start().expect("the address is one");
     running.connected().await;
     running
@@ -168,4 +188,48 @@ fn instances_are_found_ended_and_purged() {
         assert_eq!(again.code(), "ALREADY_EXISTS");
         Ok(())
     });
+}
+
+/// Twenty orchestrations of many steps, the server killed twice under a worker on the stream of lists:
+/// answers are on their way when it breaks.
+fn steps_survive_kills(server: &mut Server, hub: &str) {
+    const COUNT: u32 = 200;
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime can be made");
+    runtime.block_on(async {
+        let worker = worker(server, hub).await;
+        let client = Client::new(&server.grpc()).expect("the address is one");
+        let client = client.task_hub(hub).expect("the hub's name is one");
+        for number in 0..20 {
+            client.start(steps, COUNT).id(format!("steps-{number}")).await.expect("it starts");
+        }
+        for kills in 1..=2 {
+            let begun = async || {
+                let instance = client.get("steps-0").await.ok()??;
+                let step = instance.custom_status::<u32>().unwrap_or_default();
+                (instance.status == Status::Completed || step >= kills * COUNT / 4).then_some(())
+            };
+            let deadline = std::time::Instant::now() + DEADLINE;
+            while begun().await.is_none() {
+                assert!(std::time::Instant::now() < deadline, "it does not go on before kill {kills}");
+                tokio::task::yield_now().await;
+            }
+            server.kill_and_restart();
+        }
+        for number in 0..20 {
+            let run = client.handle(steps, format!("steps-{number}"));
+            let ended = run.wait(DEADLINE).await.expect("it ends");
+            assert_eq!(ended, Ended::Completed(COUNT * (COUNT + 1) / 2));
+            let history = client.history(run.id()).await.expect("it is there");
+            let results = history.iter().filter(|step| step.kind == "TaskCompleted").count();
+            assert_eq!(results, usize::try_from(COUNT).expect("it is small"), "each step counts once");
+        }
+        worker.stop().await;
+    });
+}
+
+#[test]
+fn steps_go_on_after_the_server_is_killed_under_its_worker() {
+    let scratch = Scratch::new();
+    let mut server = Server::start(&scratch.join("data"));
+    steps_survive_kills(&mut server, HUB);
 }
