@@ -30,6 +30,8 @@ pub const ALL: &[&str] = &[
     "turn handed out again",
     "work item handed out twice",
     "completion refused as stale",
+    "activity ran ahead of its turn",
+    "activity ran whose turn was lost",
     "turn that takes only some of its events",
     "client call delivered twice",
     "call that cannot be told from its repetition",

@@ -124,6 +124,8 @@ fn play(world: &mut World) -> Result<(), Violation> {
     world.heal();
     everything_ends(world)?;
     replicas_agree(world)?;
+    let lost = world.checkers.ahead.take_lost(&world.checkers.committed);
+    world.marks.reach_times("activity ran whose turn was lost", lost);
     (0..world.nodes.len()).for_each(|node| world.kill(node, Restart::PowerCut));
     world.look_again(false);
     everything_ends(world)?;

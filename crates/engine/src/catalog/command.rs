@@ -47,6 +47,21 @@ pub struct CreateHub {
     /// Random, [`super::HUB_KEY_BYTES`]: signs completion tokens.
     #[prost(bytes = "bytes", tag = "3")]
     pub key: Bytes,
+    /// When its activities may run, for ever.
+    #[prost(enumeration = "Mode", tag = "4")]
+    pub mode: i32,
+}
+
+/// When a hub's activities may be handed to workers. Answers, messages and reads always wait until what
+/// they depend on is committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, prost::Enumeration)]
+#[repr(i32)]
+pub enum Mode {
+    /// Once the turn that asked for them is committed: no activity runs that history does not know.
+    Conservative = 0,
+    /// As soon as that turn is proposed: steps do not wait for the log. After a failure an activity may
+    /// have run, with an input, that history never recorded.
+    Speculative = 1,
 }
 
 /// Deletes a hub.

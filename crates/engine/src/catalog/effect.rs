@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 
-use crate::catalog::TOMBSTONE_SECONDS;
+use crate::catalog::{Mode, TOMBSTONE_SECONDS};
 use crate::id::HubId;
 use crate::time::Timestamp;
 
@@ -67,6 +67,8 @@ pub struct HubView {
     pub created: Timestamp,
     /// When it was deleted, if it is.
     pub deleted: Option<Timestamp>,
+    /// When its activities may run.
+    pub mode: Mode,
 }
 
 impl HubView {

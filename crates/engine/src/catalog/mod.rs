@@ -16,7 +16,7 @@ use crate::id::{HubId, LogId};
 use crate::rows::{Changes, KeyBuilder, Loaded, Needs, Range, Transaction, WorkingSet, decode};
 use crate::time::Timestamp;
 
-pub use command::{Command, CreateHub, DeleteHub, Entry, RemoveHub, UndeleteHub};
+pub use command::{Command, CreateHub, DeleteHub, Entry, Mode, RemoveHub, UndeleteHub};
 pub use effect::{Effect, Effects, HubView, Refusal, Reply};
 
 /// How long a deleted hub can be brought back, in seconds: 7 days.
@@ -91,7 +91,8 @@ impl State<'_> {
     fn create(&mut self, command: &CreateHub) -> Loaded<Reply> {
         let allowed = is_hub_name(&command.name)
             && (1..=PARTITIONS_MAX).contains(&command.partitions)
-            && command.key.len() == HUB_KEY_BYTES;
+            && command.key.len() == HUB_KEY_BYTES
+            && Mode::try_from(command.mode).is_ok();
         if !allowed {
             return Ok(Reply::Refused(Refusal::Invalid));
         }
@@ -107,6 +108,7 @@ impl State<'_> {
             key: command.key.clone(),
             created: self.at.into(),
             deleted: None,
+            mode: command.mode,
         };
         self.store(&row)?;
         self.effects.push(Effect::Open(row.view()));

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 
-use crate::catalog::HubView;
+use crate::catalog::{HubView, Mode};
 use crate::id::HubId;
 use crate::partition::command::Moment;
 use crate::rows::{Key, KeyBuilder, Row};
@@ -46,6 +46,8 @@ pub(crate) struct HubRow {
     pub(crate) created: Moment,
     #[prost(message, optional, tag = "6")]
     pub(crate) deleted: Option<Moment>,
+    #[prost(enumeration = "Mode", tag = "7")]
+    pub(crate) mode: i32,
 }
 
 impl Row for HubRow {}
@@ -59,6 +61,7 @@ impl HubRow {
             key: self.key.clone(),
             created: self.created.into(),
             deleted: self.deleted.map(Into::into),
+            mode: self.mode(),
         }
     }
 }

@@ -30,7 +30,7 @@ impl Machine {
 
     fn create(&mut self, name: &str) -> Effects {
         let key = Bytes::from_static(&[1; HUB_KEY_BYTES]);
-        self.apply(Command::CreateHub(CreateHub { name: name.to_owned(), partitions: 8, key }))
+        self.apply(Command::CreateHub(CreateHub { name: name.to_owned(), partitions: 8, key, mode: 0 }))
     }
 
     fn delete(&mut self, name: &str) -> Effects {

@@ -30,7 +30,8 @@ pub enum Effect {
         /// Its version; empty where it has none.
         version: String,
     },
-    /// An activity to hand to a worker: [`Durability::Committed`].
+    /// An activity to hand to a worker: [`Durability::Committed`], or [`Durability::Proposed`] where the
+    /// hub is speculative.
     OfferActivity {
         /// Which.
         activity: ActivityKey,

@@ -158,6 +158,7 @@ fn the_catalogs_entries_and_rows_of_version_1_are_read_as_they_were_written() {
         name: "default".to_owned(),
         partitions: 8,
         key: Bytes::from_static(&[7; catalog::HUB_KEY_BYTES]),
+        mode: catalog::Mode::Conservative.into(),
     });
     let entry = catalog::Entry { at: Timestamp::new(5, 6).into(), command: Some(command) };
     let mut rows = WorkingSet::new();

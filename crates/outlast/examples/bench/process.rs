@@ -20,6 +20,7 @@ pub(crate) struct Server {
     process: Child,
     dir: PathBuf,
     binary: String,
+    settings: &'static [(&'static str, &'static str)],
     /// Address for clients and workers.
     pub(crate) grpc: String,
     http: SocketAddr,
@@ -36,13 +37,18 @@ pub(crate) struct Used {
 
 impl Server {
     pub(crate) fn start() -> anyhow::Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// Starts it with settings, as variables of its environment.
+    pub(crate) fn start_with(settings: &'static [(&'static str, &'static str)]) -> anyhow::Result<Self> {
         let binary = std::env::var("OUTLAST_BIN").context("OUTLAST_BIN names no server binary")?;
         let unique = format!("outlast-bench-{}-{:?}", std::process::id(), Instant::now());
         let name: String = unique.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
         let dir = std::env::temp_dir().join(name);
-        let process = spawn(&binary, &dir)?;
+        let process = spawn(&binary, &dir, settings)?;
         let any: SocketAddr = ([127, 0, 0, 1], 0).into();
-        let mut server = Self { process, dir, binary, grpc: String::new(), http: any };
+        let mut server = Self { process, dir, binary, settings, grpc: String::new(), http: any };
         server.find()?;
         Ok(server)
     }
@@ -54,7 +60,7 @@ impl Server {
         self.process.wait()?;
         std::fs::remove_file(self.dir.join("endpoints.json"))?;
         let began = Instant::now();
-        self.process = spawn(&self.binary, &self.dir)?;
+        self.process = spawn(&self.binary, &self.dir, self.settings)?;
         self.find()?;
         Ok(began.elapsed())
     }
@@ -121,10 +127,10 @@ impl Drop for Server {
     }
 }
 
-fn spawn(binary: &str, dir: &std::path::Path) -> anyhow::Result<Child> {
+fn spawn(binary: &str, dir: &std::path::Path, settings: &[(&str, &str)]) -> anyhow::Result<Child> {
     let mut command = Command::new(binary);
     command.args(["dev", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data"]).arg(dir);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.envs(settings.iter().copied()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().with_context(|| format!("start {binary}"))
 }
 

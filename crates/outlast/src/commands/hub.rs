@@ -18,6 +18,11 @@ use crate::output::{self, Column, List, Look, Single, cell, column, wide};
 pub(crate) enum Hub {
     /// All task hubs, deleted ones too
     List,
+    /// One task hub
+    Show {
+        /// Its name
+        name: String,
+    },
     /// Create a task hub
     Create {
         /// Its name
@@ -25,6 +30,9 @@ pub(crate) enum Hub {
         /// Into how many partitions it is divided, for all its life [default: the server's setting]
         #[arg(long)]
         partitions: Option<u32>,
+        /// When its activities may run, for all its life [default: the server's setting]
+        #[arg(long, value_parser = ["conservative", "speculative"])]
+        mode: Option<String>,
     },
     /// Delete a task hub; until it is removed it can be brought back
     Delete {
@@ -53,6 +61,7 @@ pub(crate) const COLUMNS: &[Column] = &[
     column("HUB", |hub, _| cell::plain(&hub["name"])),
     column("STATE", |hub, _| cell::plain(&hub["state"])),
     column("PARTITIONS", |hub, _| cell::plain(&hub["partitions"])),
+    column("MODE", |hub, _| cell::plain(&hub["mode"])),
     column("PENDING", |hub, _| cell::plain(&hub["instances"]["pending"])),
     column("RUNNING", |hub, _| cell::plain(&hub["instances"]["running"])),
     column("SUSPENDED", |hub, _| cell::plain(&hub["instances"]["suspended"])),
@@ -77,10 +86,14 @@ impl Hub {
                     &List { document: &document, items, columns: COLUMNS, id: "name" }.text(&look),
                 )?;
             }
-            Self::Create { name, partitions } => {
+            Self::Show { name } => show(&api.get(&path::hub(&name)).await?, &look)?,
+            Self::Create { name, partitions, mode } => {
                 let mut body = json!({ "name": name });
                 if let Some(partitions) = partitions {
                     body["partitions"] = partitions.into();
+                }
+                if let Some(mode) = mode {
+                    body["mode"] = mode.into();
                 }
                 show(&api.post("/api/v1/hubs", Some(&body)).await?, &look)?;
             }

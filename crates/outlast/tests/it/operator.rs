@@ -95,6 +95,20 @@ fn a_hub_that_was_never_created_is_unknown_to_a_production_server() {
 }
 
 #[test]
+fn a_hub_says_when_its_activities_may_run() {
+    let scratch = Scratch::new();
+    let server = Server::start(&scratch.join("data"));
+    let mode = |hub: &str| server.ask(&["hub", "show", hub])["mode"].clone();
+    server.ask(&["hub", "create", "careful"]);
+    assert_eq!(mode("careful"), "conservative");
+    server.ask(&["hub", "create", "fast", "--mode", "speculative"]);
+    assert_eq!(mode("fast"), "speculative");
+    contains(&server.outlast(&["hub", "list"]).succeeded(), &["MODE", "conservative", "speculative"]);
+    server.outlast(&["hub", "create", "other", "--mode", "reckless"]).failed_with(USAGE);
+    server.outlast(&["hub", "show", "other"]).failed_with(NOT_FOUND);
+}
+
+#[test]
 fn a_server_that_is_not_there_is_told() {
     let scratch = Scratch::new();
     let server = Server::start(&scratch.join("data"));

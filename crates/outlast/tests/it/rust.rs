@@ -233,3 +233,12 @@ fn steps_go_on_after_the_server_is_killed_under_its_worker() {
     let mut server = Server::start(&scratch.join("data"));
     steps_survive_kills(&mut server, HUB);
 }
+
+#[test]
+fn steps_of_a_speculative_hub_go_on_after_the_server_is_killed_under_its_worker() {
+    let scratch = Scratch::new();
+    let mut server = Server::start(&scratch.join("data"));
+    server.ask(&["hub", "create", "fast", "--mode", "speculative"]);
+    steps_survive_kills(&mut server, "fast");
+    assert_eq!(server.ask(&["hub", "show", "fast"])["mode"], "speculative");
+}

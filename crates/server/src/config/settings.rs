@@ -154,6 +154,12 @@ pub const SETTINGS: &[Setting] = &[
         "8",
         "Partitions of a task hub created from now on. Fixed for the hub's life: more let a hub spread over more cores and nodes.",
     ),
+    setting(
+        "hubs.mode",
+        Kind::Choice(&["conservative", "speculative"]),
+        "conservative",
+        "When activities of a task hub created from now on may run. `speculative`: before the turn that asked for them is durable, which saves a commit a step; after a failure an activity may have run that history does not know. Fixed for the hub's life.",
+    ),
     in_dev(
         setting(
             "hubs.create_on_use",

@@ -8,6 +8,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use engine::catalog::Mode;
+
 use super::load::Origin;
 use super::problem::Problem;
 use super::subscriptions::Subscription;
@@ -81,6 +83,8 @@ pub struct Http {
 pub struct Hubs {
     /// `hubs.partitions`
     pub partitions: u32,
+    /// `hubs.mode`
+    pub mode: Mode,
     /// `hubs.create_on_use`
     pub create_on_use: bool,
 }
@@ -196,6 +200,10 @@ impl Config {
             },
             hubs: Hubs {
                 partitions: read.count("hubs.partitions"),
+                mode: match read.text("hubs.mode").as_str() {
+                    "speculative" => Mode::Speculative,
+                    _ => Mode::Conservative,
+                },
                 create_on_use: read.flag("hubs.create_on_use"),
             },
             log: read_log(&read),

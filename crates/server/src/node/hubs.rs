@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
-use engine::catalog::{self, HubView};
+use engine::catalog::{self, HubView, Mode};
 use engine::id::{HubId, PartitionId};
 use storage::{GroupKey, Record};
 use tokio::sync::watch;
@@ -67,7 +67,7 @@ impl Node {
         validate(name)?;
         match self.open_known_hub(name).await {
             Err(HubError::NotFound(_)) if self.config.hubs.create_on_use => {
-                match self.create_hub(name, self.config.hubs.partitions).await {
+                match self.create_hub(name, self.config.hubs.partitions, self.config.hubs.mode).await {
                     // Somebody else used it first, and may still be opening it.
                     Err(HubError::Exists(_)) => self.open_known_hub(name).await,
                     created => created,
@@ -124,7 +124,7 @@ impl Node {
     }
 
     /// Creates a hub and opens it.
-    pub async fn create_hub(&self, name: &str, partitions: u32) -> Result<Arc<Hub>, HubError> {
+    pub async fn create_hub(&self, name: &str, partitions: u32, mode: Mode) -> Result<Arc<Hub>, HubError> {
         validate(name)?;
         if !(1..=1024).contains(&partitions) {
             return Err(HubError::InvalidPartitions(partitions));
@@ -135,6 +135,7 @@ impl Node {
             name: name.to_owned(),
             partitions,
             key: Bytes::copy_from_slice(&key),
+            mode: mode.into(),
         });
         self.change_catalog(name, command).await?;
         let view = self.hubs().await?.into_iter().find(|hub| hub.name == name);
@@ -280,7 +281,7 @@ impl Node {
         for id in (0..view.partitions).map(PartitionId) {
             let machine = Machine::Partition { id, of: view.partitions };
             let member = self
-                .open_partition(view.id, machine, id, Some(Arc::clone(&links)))
+                .open_partition(view.id, machine, Some(Arc::clone(&links)), view.mode)
                 .map_err(|halt| HubError::Open(format!("partition {id} of {:?}: {halt}", view.name)))?;
             partitions.push(member);
         }

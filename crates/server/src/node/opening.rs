@@ -6,7 +6,9 @@
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
+use engine::catalog::Mode;
 use engine::id::{HubId, Lineage, PartitionId};
+use engine::partition::effect::Durability;
 use replication::{Group, ReplicaId};
 use storage::GroupKey;
 use storage::tables::Tables;
@@ -29,7 +31,7 @@ const FIRST_REPLICA: ReplicaId = ReplicaId(1);
 
 impl Node {
     pub(super) fn open_catalog(&self) -> Result<Member, StartError> {
-        self.open_partition(HubId(0), Machine::Catalog, PartitionId(0), None)
+        self.open_partition(HubId(0), Machine::Catalog, None, Mode::Conservative)
             .map_err(|halt| StartError::Partition { hub: "catalog".to_owned(), partition: 0, halt })
     }
 
@@ -38,9 +40,10 @@ impl Node {
         &self,
         hub: HubId,
         machine: Machine,
-        partition: PartitionId,
         links: Option<Arc<HubLinks>>,
+        mode: Mode,
     ) -> Result<Member, Halt> {
+        let partition = machine.partition();
         let key = group_key(hub, partition);
         let path = self.tables_path(key);
         let options = storage::tables::Options { cache_bytes: self.pages_of(machine), ..Default::default() };
@@ -50,8 +53,13 @@ impl Node {
         let applied = tables.applied()?;
         let applied = replication::LogId { term: applied.term, index: applied.index };
         let group = Group::open(config, recovered, applied)?;
-        let core =
-            Partition::open(Parts { machine, group, tables, lineage: FIRST_LINEAGE, tuning: self.tuning() })?;
+        let core = Partition::open(Parts {
+            machine,
+            group,
+            tables,
+            lineage: FIRST_LINEAGE,
+            tuning: self.tuning(mode),
+        })?;
         let address = self.next_address();
         let (leading, leads) = watch::channel(false);
         let outside = Outside {
@@ -90,12 +98,16 @@ impl Node {
         (all / open.saturating_add(opening)).max(PAGES_MIN)
     }
 
-    fn tuning(&self) -> Tuning {
+    fn tuning(&self, mode: Mode) -> Tuning {
         Tuning {
             working_set: self.working_set.clone(),
             changes: self.changes.clone(),
             checkpoint_age: self.config.storage.checkpoint_interval,
             termination_wait: self.config.work.termination_wait,
+            activities: match mode {
+                Mode::Conservative => Durability::Committed,
+                Mode::Speculative => Durability::Proposed,
+            },
             ..Tuning::default()
         }
     }

@@ -197,7 +197,8 @@ impl Partition {
     }
 
     fn on_event(&mut self, event: Event, now: Timestamp, outputs: &mut Outputs) -> Result<(), Halt> {
-        let rides = matches!(&event, Event::Asked { request, .. } if request.may_ride());
+        let rides =
+            matches!(&event, Event::Asked { request, .. } if request.may_ride(self.tuning.activities));
         match event {
             Event::Asked { request, ticket } => self.on_asked(request, ticket, now, outputs)?,
             Event::Questioned { question, ticket } => self.on_questioned(&question, ticket, outputs)?,

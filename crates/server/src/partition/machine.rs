@@ -67,7 +67,7 @@ impl Entry {
 
 impl Machine {
     /// Which partition this is; the catalog counts as partition 0 of no hub.
-    pub(super) fn partition(self) -> PartitionId {
+    pub(crate) fn partition(self) -> PartitionId {
         match self {
             Self::Partition { id, .. } => id,
             Self::Catalog => PartitionId(0),

@@ -7,10 +7,11 @@ use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
+use engine::event::{Action, ActionKind};
 use engine::id::{EntityId, Epoch, InstanceId, PartitionId};
 use engine::partition::StatusName;
 use engine::partition::command::{ActivityKey, ReceiveMessages};
-use engine::partition::effect::Reply;
+use engine::partition::effect::{Durability, Reply};
 use engine::partition::feed::{DeadLetter, LifecycleEvent, Standing};
 use engine::partition::view::{
     Counts, EntitiesFilter, EntitiesPage, EntityView, Finished, HistoryPage, InstanceView, InstancesFilter,
@@ -38,9 +39,14 @@ pub enum Request {
 impl Request {
     /// Whether its record may wait a little for company in the log: it is an answer of the world
     /// that leads to a turn, whose own record brings a commit, or one that nobody waits for.
-    pub(super) fn may_ride(&self) -> bool {
+    ///
+    /// Where activities do not wait for the log, neither does a turn that asks for more of them.
+    pub(super) fn may_ride(&self, activities: Durability) -> bool {
         use partition::command::Command;
         match self {
+            Self::Partition(Command::CompleteOrchestrationTurn(turn)) => {
+                activities == Durability::Proposed && goes_on(&turn.actions)
+            }
             Self::Partition(command) => matches!(
                 command,
                 Command::CompleteActivity(_) | Command::ReceiveMessages(_) | Command::AcknowledgeMessages(_)
@@ -75,6 +81,12 @@ impl Request {
             Self::Partition(_) | Self::Catalog(_) => None,
         }
     }
+}
+
+/// Whether what a turn asks for is activities and nothing else.
+fn goes_on(actions: &[Action]) -> bool {
+    !actions.is_empty()
+        && actions.iter().all(|action| matches!(action.kind, Some(ActionKind::ScheduleTask(_))))
 }
 
 /// A read. Answered from proposed state, but only once all it saw is committed.
@@ -414,6 +426,9 @@ pub struct Tuning {
     pub resend_after: Duration,
     /// Messages in one delivery.
     pub messages_max: usize,
+    /// How durable the cause of an activity must be before it may run. Nothing else is ever released
+    /// before it is committed.
+    pub activities: Durability,
 }
 
 impl Default for Tuning {
@@ -426,6 +441,7 @@ impl Default for Tuning {
             termination_wait: Duration::from_secs(5),
             resend_after: Duration::from_secs(1),
             messages_max: 256,
+            activities: Durability::Committed,
         }
     }
 }

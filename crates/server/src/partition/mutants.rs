@@ -7,6 +7,7 @@
 pub const ALL: &[&str] = &[
     "reply-before-commit",
     "activity-offered-before-commit",
+    "reply-speculated",
     "read-before-commit",
     "read-without-quorum",
     "working-set-kept-on-deposition",

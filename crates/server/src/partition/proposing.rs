@@ -12,6 +12,7 @@ use super::core::{Halt, Partition, Room};
 use super::leader::Held;
 use super::machine::{Applied, Entry};
 use super::messages::{Outcome, Outputs, Perform, Request, Settled, Ticket, Unavailable};
+use super::mutants;
 use crate::dispatch::{Ended, Work};
 
 impl Partition {
@@ -116,12 +117,21 @@ impl Partition {
                     outputs.perform.push(Perform::OfferBatch(entity));
                 }
                 Effect::OfferActivity { activity, name, version } => {
-                    leader.hold(index, Held::Perform(Perform::OfferActivity { activity, name, version }));
+                    let offer = Perform::OfferActivity { activity, name, version };
+                    match self.tuning.activities {
+                        Durability::Proposed => outputs.perform.push(offer),
+                        Durability::Committed => leader.hold(index, Held::Perform(offer)),
+                    }
                 }
                 Effect::Reply(reply) => {
-                    if let Some(ticket) = ticket {
-                        leader
-                            .hold(index, Held::Settle(ticket, Settled::Reply(Ok(Outcome::Partition(reply)))));
+                    let Some(ticket) = ticket else { continue };
+                    let settled = Settled::Reply(Ok(Outcome::Partition(reply)));
+                    let speculated =
+                        self.tuning.activities == Durability::Proposed && mutants::active("reply-speculated");
+                    if speculated {
+                        outputs.settled.push((ticket, settled));
+                    } else {
+                        leader.hold(index, Held::Settle(ticket, settled));
                     }
                 }
                 Effect::Send { to, upto } => leader.hold(index, Held::Send { to, upto }),

@@ -31,6 +31,13 @@ impl Committed {
         })
     }
 
+    /// Whether an entry of `term` at `index` was surely replaced: a position at or before it is known
+    /// to be committed in a later term.
+    pub fn is_lost(&self, partition: PartitionId, index: u64, term: u64) -> bool {
+        let upto = self.terms.range((partition, 0)..=(partition, index)).next_back();
+        upto.is_some_and(|(_, committed)| *committed > term)
+    }
+
     /// A replica says that `id` is committed.
     pub fn on_committed(&mut self, partition: PartitionId, node: usize, id: LogId) -> Result<(), Violation> {
         if id.index == 0 {

@@ -7,6 +7,7 @@
 //! | CommittedImmutable       | `committed`    |
 //! | ReadsAreFresh            | `committed`    |
 //! | StateIsFunctionOfLog     | `digests`      |
+//! | ActivitiesAreCommitted   | `ahead`        |
 //! | OneResultPerTask         | `results`      |
 //! | OneOwner                 | `results`      |
 //! | HistoryAppendOnly        | `histories`    |
@@ -27,6 +28,7 @@
 //!
 //! Not here: the runs. A checker is told what happened, reports, and changes nothing.
 
+pub mod ahead;
 pub mod committed;
 pub mod deliveries;
 pub mod digests;
@@ -40,6 +42,8 @@ pub mod results;
 pub struct Checkers {
     /// Terms and their leaders.
     pub elections: elections::Elections,
+    /// Activities handed out before their turn was durable.
+    pub ahead: ahead::Ahead,
     /// Committed positions.
     pub committed: committed::Committed,
     /// Lifecycle events at the receiver.

@@ -97,6 +97,13 @@ impl World {
             }
             Err(halt) => return self.feed(*life, *partition, Event::Failed { why: halt.to_string() }),
         };
+        let committed = resident.core.committed().index;
+        if let Work::Activity { key } = work {
+            let needed = self.setup.activities();
+            if self.checkers.ahead.on_handed_out(*partition, key, committed, needed)? {
+                self.marks.reach("activity ran ahead of its turn");
+            }
+        }
         self.queue.push(now + PATIENCE, Happening::Overdue(hand_out.clone()));
         let twice = !self.healed && self.random.chance(40);
         if twice {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::id::{Lineage, PartitionId};
+use engine::partition::effect::Durability;
 use platform::fault::{SimClock, SimDisk};
 use replication::{Config, Group, Proof, ReplicaId};
 use server::dispatch::Work;
@@ -37,6 +38,13 @@ pub struct Setup {
     pub voters: u64,
     /// Partitions of the hub.
     pub partitions: u32,
+}
+
+impl Setup {
+    /// What an activity's turn must be before it may run: on two seeds of five the hub is speculative.
+    pub fn activities(&self) -> Durability {
+        if self.seed % 5 < 2 { Durability::Proposed } else { Durability::Committed }
+    }
 }
 
 /// Records of one partition on their way to the log.
@@ -216,7 +224,7 @@ impl Process {
             let group = Group::open(group_config(setup, key), recovered.groups.remove(&key), applied)
                 .map_err(|error| StartError::Other(error.to_string()))?;
             let machine = Machine::Partition { id: partition, of: setup.partitions };
-            let parts = Parts { machine, group, tables, lineage: LINEAGE, tuning: tuning(setup.seed) };
+            let parts = Parts { machine, group, tables, lineage: LINEAGE, tuning: tuning(setup) };
             let core = Partition::open(parts).map_err(|halt| StartError::Other(halt.to_string()))?;
             residents.insert(partition, Resident::new(core));
         }
@@ -255,8 +263,8 @@ fn tables_options() -> storage::tables::Options {
 
 /// Tiny, so that eviction and checkpoints happen in the middle of everything; on some seeds there
 /// are hardly any checkpoints, so that all is replayed from the log.
-fn tuning(seed: u64) -> Tuning {
-    let (checkpoint_bytes, age_ms) = match seed % 4 {
+fn tuning(setup: &Setup) -> Tuning {
+    let (checkpoint_bytes, age_ms) = match setup.seed % 4 {
         0 => (4 << 10, 50),
         1 | 2 => (16 << 10, 150),
         _ => (1 << 20, 20_000),
@@ -268,6 +276,7 @@ fn tuning(seed: u64) -> Tuning {
         termination_wait: Duration::from_millis(300),
         resend_after: Duration::from_millis(200),
         messages_max: 3,
+        activities: setup.activities(),
         ..Tuning::default()
     }
 }

@@ -22,10 +22,11 @@ use tokio::task::JoinSet;
 use crate::process::Server;
 
 /// All of them, in the order in which they run: the short ones first.
-pub(crate) const NAMES: [&str; 11] = [
+pub(crate) const NAMES: [&str; 12] = [
     "idle",
     "latency",
     "latency_batched",
+    "latency_speculative",
     "event",
     "fan_out",
     "fan_out_batched",
@@ -45,11 +46,15 @@ const WAIT: Duration = Duration::from_secs(60);
 
 /// Runs one workload on a server of its own.
 pub(crate) async fn run(name: &str) -> anyhow::Result<String> {
-    let server = Server::start()?;
+    let server = match name {
+        "latency_speculative" => Server::start_with(&[("OUTLAST_HUBS__MODE", "speculative")])?,
+        _ => Server::start()?,
+    };
     match name {
         "idle" => idle::run(server).await,
-        "latency" => latency::run(server, Protocol::Published).await,
-        "latency_batched" => latency::run(server, Protocol::Batched).await,
+        "latency" => latency::run(server, Protocol::Published, 7.0).await,
+        "latency_batched" => latency::run(server, Protocol::Batched, 7.0).await,
+        "latency_speculative" => latency::run(server, Protocol::Batched, 2.0).await,
         "event" => event::run(server).await,
         "fan_out" => fan_out::run(server, Protocol::Published).await,
         "fan_out_batched" => fan_out::run(server, Protocol::Batched).await,

@@ -29,15 +29,15 @@ pub(super) async fn create(
     let name = call.hub_name();
     call.authorize(Resource::Hub(name))?;
     let node = &call.shared.node;
-    let partitions = node.config().hubs.partitions;
-    let created = match node.create_hub(name, partitions).await {
+    let settings = &node.config().hubs;
+    let created = match node.create_hub(name, settings.partitions, settings.mode).await {
         Err(HubError::Exists(_) | HubError::Deleted(_)) if request.recreate_if_exists => {
             match node.delete_hub(name).await {
                 Ok(()) | Err(HubError::Deleted(_) | HubError::NotFound(_)) => {}
                 Err(error) => return Err(status::hub(&error)),
             }
             node.remove_hub(name).await.map_err(|error| status::hub(&error))?;
-            node.create_hub(name, partitions).await
+            node.create_hub(name, settings.partitions, settings.mode).await
         }
         created => created,
     };

@@ -13,7 +13,7 @@ use engine::partition::effect::Reply;
 use engine::time::Timestamp;
 
 use super::feed::{Letter, Resend, SubscriptionStatus};
-use super::model::{History, Hub, Instance, NodeStatus, Status};
+use super::model::{History, Hub, Instance, NewHub, NodeStatus, Status};
 use super::problem::Problem;
 
 /// An answer to come.
@@ -55,8 +55,8 @@ pub trait Backend: Send + Sync + 'static {
     fn status(&self) -> Answer<'_, NodeStatus>;
     /// All hubs by name, deleted ones too.
     fn hubs(&self) -> Answer<'_, Vec<Hub>>;
-    /// Creates a hub.
-    fn create_hub(&self, name: String, partitions: Option<u32>) -> Answer<'_, Hub>;
+    /// Creates a hub; the node's settings say what `new` leaves open.
+    fn create_hub(&self, new: NewHub) -> Answer<'_, Hub>;
     /// Deletes a hub so that it can be brought back.
     fn delete_hub(&self, name: String) -> Answer<'_, Hub>;
     /// Brings a deleted hub back.

@@ -119,6 +119,8 @@ pub struct Hub {
     pub state: HubState,
     /// Its partitions; fixed when it was created.
     pub partitions: u32,
+    /// When its activities may run; fixed when it was created.
+    pub mode: HubMode,
     /// When it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<String>,
@@ -143,6 +145,18 @@ pub enum HubState {
     Deleted,
 }
 
+/// When a task hub's activities may run. Answers, messages and reads always wait until what they
+/// depend on is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum HubMode {
+    /// Once the turn that asked for them is durable.
+    Conservative,
+    /// Before that: steps do not wait for the log, and after a failure an activity may have run that
+    /// history does not know.
+    Speculative,
+}
+
 /// All task hubs.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct HubList {
@@ -162,6 +176,8 @@ pub struct NewHub {
     /// The node's setting where absent.
     #[schema(minimum = 1, maximum = 1024)]
     pub partitions: Option<u32>,
+    /// The node's setting where absent.
+    pub mode: Option<HubMode>,
 }
 
 /// Starts an instance.

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use super::backend::{Answer, Backend, Filter, Page};
 use super::feed::{self, Letter, Resend, SubscriptionStatus};
-use super::model::{self, NodeStatus, SCHEMA, Status, Warning};
+use super::model::{self, NewHub, NodeStatus, SCHEMA, Status, Warning};
 use super::problem::Problem;
 use super::shapes;
 use crate::config::Config;
@@ -331,11 +331,14 @@ impl Backend for NodeApi {
         Box::pin(self.all_hubs())
     }
 
-    fn create_hub(&self, name: String, partitions: Option<u32>) -> Answer<'_, model::Hub> {
+    fn create_hub(&self, new: NewHub) -> Answer<'_, model::Hub> {
         Box::pin(async move {
-            let partitions = partitions.unwrap_or(self.config.hubs.partitions);
-            self.node()?.create_hub(&name, partitions).await.map_err(|error| from_hub(&error))?;
-            self.shown(&name).await
+            let settings = &self.config.hubs;
+            let partitions = new.partitions.unwrap_or(settings.partitions);
+            let mode = new.mode.map_or(settings.mode, shapes::mode_of);
+            let created = self.node()?.create_hub(&new.name, partitions, mode).await;
+            created.map_err(|error| from_hub(&error))?;
+            self.shown(&new.name).await
         })
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use engine::catalog::HubView;
+use engine::catalog::{HubView, Mode};
 use engine::event::{EventKind, FailureDetails, HistoryEvent as Event, Value, ValueKind};
 use engine::limits;
 use engine::partition::StatusName;
@@ -14,7 +14,7 @@ use engine::partition::view::InstanceView;
 use engine::time::Timestamp;
 use serde_json::value::RawValue;
 
-use super::model::{Failure, HistoryEvent, Hub, HubState, Instance, Status, stored_json};
+use super::model::{Failure, HistoryEvent, Hub, HubMode, HubState, Instance, Status, stored_json};
 use super::waiting::waiting_for;
 use crate::dispatch::Standing;
 use crate::observe::rfc3339;
@@ -48,6 +48,14 @@ pub(super) fn status_name(status: Status) -> StatusName {
     }
 }
 
+/// The engine's word for a hub's mode.
+pub(super) fn mode_of(mode: HubMode) -> Mode {
+    match mode {
+        HubMode::Conservative => Mode::Conservative,
+        HubMode::Speculative => Mode::Speculative,
+    }
+}
+
 /// A hub; `instances` where it is open.
 pub(super) fn hub(view: &HubView, instances: Option<BTreeMap<Status, u64>>) -> Hub {
     let state = if view.deleted.is_some() { HubState::Deleted } else { HubState::Active };
@@ -55,6 +63,10 @@ pub(super) fn hub(view: &HubView, instances: Option<BTreeMap<Status, u64>>) -> H
         name: view.name.clone(),
         state,
         partitions: view.partitions,
+        mode: match view.mode {
+            Mode::Conservative => HubMode::Conservative,
+            Mode::Speculative => HubMode::Speculative,
+        },
         created_at: Some(time(view.created)),
         deleted_at: view.deleted.map(time),
         kept_until: view.kept_until().map(time),

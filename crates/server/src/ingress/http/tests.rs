@@ -81,6 +81,7 @@ fn hub(name: &str, state: HubState) -> Hub {
         name: name.to_owned(),
         state,
         partitions: 8,
+        mode: HubMode::Conservative,
         created_at: None,
         deleted_at: None,
         kept_until: None,
@@ -147,8 +148,8 @@ impl Backend for Fake {
         answer(vec![hub("orders", HubState::Active)])
     }
 
-    fn create_hub(&self, name: String, _partitions: Option<u32>) -> Answer<'_, Hub> {
-        answer(hub(&name, HubState::Active))
+    fn create_hub(&self, new: NewHub) -> Answer<'_, Hub> {
+        answer(Hub { mode: new.mode.unwrap_or(HubMode::Conservative), ..hub(&new.name, HubState::Active) })
     }
 
     fn delete_hub(&self, name: String) -> Answer<'_, Hub> {

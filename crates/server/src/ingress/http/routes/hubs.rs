@@ -34,7 +34,7 @@ pub(in super::super) async fn create(
     if new.partitions.is_some_and(|partitions| !(1..=1_024).contains(&partitions)) {
         return Err(Problem::new(&codes::BODY_INVALID, "partitions is not 1 to 1024"));
     }
-    let hub = app.backend.create_hub(new.name, new.partitions).await?;
+    let hub = app.backend.create_hub(new).await?;
     // A hub's name has only letters that need no encoding.
     let place = format!("/api/v1/hubs/{}", hub.name);
     Ok((StatusCode::CREATED, [(header::LOCATION, place)], JsonBody(hub)).into_response())
