@@ -45,8 +45,8 @@ pub enum Refusal {
     /// A message of another group or lineage, or for another replica.
     #[error("message is meant for another group, lineage or replica")]
     Misdirected,
-    /// The sender is no voter of this group, or not the one that the connection belongs to.
-    #[error("sender is not a voter of this group")]
+    /// The sender is no member of this group, or not the one that the connection belongs to.
+    #[error("sender is not a member of this group")]
     UnknownSender,
     /// A kind of message that no replica sends, or does not send yet.
     #[error("message of kind {0} is not accepted")]
@@ -57,6 +57,18 @@ pub enum Refusal {
     /// Only a leader that is established can do this.
     #[error("this replica does not lead")]
     NotEstablished,
+    /// Another change of members, or of the whole state, is under way.
+    #[error("another change is under way")]
+    Changing,
+    /// Such a membership may not be, or not yet.
+    #[error("these members may not be: {0}")]
+    Members(&'static str),
+    /// The log has this position already, or it is from a time that is over.
+    #[error("the log is at this position already")]
+    NothingNew,
+    /// A state is installed only while a leader is known: try again then.
+    #[error("no leader is known")]
+    NoLeader,
     /// A number that was never given out.
     #[error("output {0} was never given out")]
     UnknownOutput(u64),

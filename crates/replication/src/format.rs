@@ -7,9 +7,10 @@
 
 use bytes::Bytes;
 use prost::Message as _;
-use raft::eraftpb::{ConfState, Entry, EntryType, HardState};
+use raft::eraftpb::{Entry, EntryType, HardState};
 
-use crate::types::{EntryKind, LogId};
+use crate::membership::{Change, Membership};
+use crate::types::{EntryKind, LogId, ReplicaId};
 
 /// The only version so far.
 const VERSION: u32 = 1;
@@ -49,7 +50,7 @@ impl EntryBytes {
         match (self.kind, self.data.is_empty()) {
             (KIND_COMMAND, false) => entry.data = self.data,
             (KIND_EMPTY, true) => {}
-            (KIND_CONFIGURATION, _) => {
+            (KIND_CONFIGURATION, _) if Change::decode(&self.data).is_some() => {
                 entry.set_entry_type(EntryType::EntryConfChangeV2);
                 entry.data = self.data;
             }
@@ -88,19 +89,30 @@ pub(crate) struct StateBytes {
     /// What this replica acknowledged in this term and before may be lost; 0: nothing may.
     #[prost(uint64, tag = "8")]
     pub(crate) doubted_term: u64,
+    /// With `voters`, the membership as of the compaction point: later changes are in the entries.
+    #[prost(uint64, repeated, tag = "9")]
+    pub(crate) outgoing: Vec<u64>,
+    #[prost(uint64, repeated, tag = "10")]
+    pub(crate) learners: Vec<u64>,
+    #[prost(uint64, repeated, tag = "11")]
+    pub(crate) learners_next: Vec<u64>,
 }
 
 impl StateBytes {
-    pub(crate) fn of(hard: &HardState, conf: &ConfState, compacted: LogId, doubted_term: u64) -> Self {
+    pub(crate) fn of(hard: &HardState, members: &Membership, compacted: LogId, doubted_term: u64) -> Self {
+        let conf = members.conf_state();
         Self {
             version: VERSION,
             term: hard.term,
             vote: hard.vote,
             commit: hard.commit,
-            voters: conf.voters.clone(),
+            voters: conf.voters,
             compacted_index: compacted.index,
             compacted_term: compacted.term,
             doubted_term,
+            outgoing: conf.voters_outgoing,
+            learners: conf.learners,
+            learners_next: conf.learners_next,
         }
     }
 
@@ -121,20 +133,19 @@ impl StateBytes {
         HardState { term: self.term, vote: self.vote, commit: self.commit, ..HardState::default() }
     }
 
-    pub(crate) fn conf_state(&self) -> ConfState {
-        conf_state(&self.voters)
+    pub(crate) fn membership(&self) -> Membership {
+        let set = |numbers: &[u64]| numbers.iter().copied().map(ReplicaId).collect();
+        Membership {
+            voters: set(&self.voters),
+            outgoing: set(&self.outgoing),
+            learners: set(&self.learners),
+            learners_next: set(&self.learners_next),
+        }
     }
 
     pub(crate) fn compacted(&self) -> LogId {
         LogId { term: self.compacted_term, index: self.compacted_index }
     }
-}
-
-/// A configuration of voters only.
-pub(crate) fn conf_state(voters: &[u64]) -> ConfState {
-    let mut conf = ConfState::default();
-    conf.set_voters(voters.to_vec());
-    conf
 }
 
 #[cfg(test)]
@@ -153,6 +164,7 @@ mod tests {
             compacted_index: 4,
             compacted_term: 3,
             doubted_term: 0,
+            ..StateBytes::default()
         };
         assert_eq!(state.encoded(), golden);
         assert_eq!(StateBytes::decoded(&golden).unwrap(), state);
@@ -160,6 +172,12 @@ mod tests {
         let state = StateBytes { doubted_term: 6, ..state };
         assert_eq!(state.encoded(), golden);
         assert_eq!(StateBytes::decoded(&golden).unwrap(), state);
+        let golden = Bytes::from([&golden[..], &[74, 2, 1, 2, 82, 1, 5, 90, 1, 1]].concat());
+        let state = StateBytes { outgoing: vec![1, 2], learners: vec![5], learners_next: vec![1], ..state };
+        assert_eq!(state.encoded(), golden);
+        assert_eq!(StateBytes::decoded(&golden).unwrap(), state);
+        let again = StateBytes::of(&state.hard_state(), &state.membership(), state.compacted(), 6);
+        assert_eq!(again, state);
     }
 
     #[test]

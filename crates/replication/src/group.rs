@@ -13,6 +13,8 @@ use storage::{GroupKey, GroupLog};
 
 use crate::driver::Driver;
 use crate::error::{Error, ProposeError};
+use crate::format::StateBytes;
+use crate::membership::Membership;
 use crate::types::{Config, Input, LogId, Output, ReplicaId, Role};
 
 /// One replica of one replicated log.
@@ -32,6 +34,14 @@ impl Group {
         let opened = catch_unwind(AssertUnwindSafe(|| Driver::open(config, log, applied)));
         let driver = opened.unwrap_or_else(|panic| Err(Error::Corrupt { group: key, why: text(&*panic) }))?;
         Ok(Self { key, driver, stopped: None })
+    }
+
+    /// The last entry that is gone from a log as it was found. A state that was brought for
+    /// [`Input::Install`] and has exactly this position counts instead of an older one: the log was
+    /// replaced, and the process stopped before [`crate::Event::Installed`] was dealt with.
+    pub fn compacted(log: &GroupLog) -> LogId {
+        let state = log.state.as_ref().and_then(|state| StateBytes::decoded(state).ok());
+        state.map_or(LogId::default(), |state| state.compacted())
     }
 
     /// Appends to the log as its leader. The position is known at once; whether it is ever
@@ -91,9 +101,20 @@ impl Group {
         self.driver.held()
     }
 
-    /// The voters, by this replica's own log.
-    pub fn voters(&self) -> Vec<ReplicaId> {
-        self.driver.voters()
+    /// Who takes part, as far as this replica has given its log out.
+    pub fn members(&self) -> &Membership {
+        self.driver.members()
+    }
+
+    /// Who took part as of `index`; `None` before the compaction point.
+    pub fn members_at(&self, index: u64) -> Option<&Membership> {
+        self.driver.members_at(index)
+    }
+
+    /// Members that a leader cannot bring up to date with entries, each with the least index that a
+    /// state for it must have.
+    pub fn wants_snapshot(&self) -> Vec<(ReplicaId, u64)> {
+        self.driver.wants_snapshot()
     }
 
     /// Whether this replica is the only voter.

@@ -1,7 +1,7 @@
 //! Makes a log survive the loss of nodes: propose bytes, get committed bytes in order.
 //!
 //! - [`group`]: the door, one [`Group`] per replica.
-//! - [`types`], [`error`]: what goes in and comes out, and what can go wrong.
+//! - [`types`], [`membership`], [`error`]: what goes in and comes out, who takes part, what goes wrong.
 //! - `driver`: feeds the consensus library and holds back what the disk has not answered for.
 //! - `log_store`, `format`: the entries in memory, and their form in the node log.
 //! - `wire`, `validate`: messages, and what they must look like before they count.
@@ -17,6 +17,7 @@ pub mod error;
 mod format;
 pub mod group;
 mod log_store;
+pub mod membership;
 pub mod mutants;
 pub mod testing;
 pub mod types;
@@ -25,6 +26,7 @@ mod wire;
 
 pub use error::{Error, ProposeError, Refusal};
 pub use group::Group;
+pub use membership::{MemberChange, Membership};
 pub use types::{
     CommittedEntry, Config, EntryKind, Event, Input, Limits, LogId, Outgoing, Output, Proof, ReplicaId, Role,
 };

@@ -16,6 +16,10 @@ pub const ALL: &[&str] = &[
     "doubt-not-taken-up",
     "doubtful-vote-counts-in-full",
     "vote-leaves-unvouched",
+    "change-forgotten-at-compaction",
+    "change-written-before-the-commit-of-the-last",
+    "installed-before-durable",
+    "members-of-snapshot-forgotten",
 ];
 
 #[cfg(feature = "mutants")]

@@ -7,6 +7,8 @@
 use bytes::Bytes;
 use storage::{GroupKey, Record};
 
+use crate::membership::{MemberChange, Membership};
+
 /// One voter of a group: [`GroupKey::replica`] of its log. Never 0, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReplicaId(pub u64);
@@ -26,7 +28,8 @@ pub struct LogId {
 pub struct Config {
     /// Which group, and which replica of it this is.
     pub group: GroupKey,
-    /// All voters, this one among them. Used when the group is created; later its own log says.
+    /// The first voters of the group. A replica that is none of them joins: it becomes a member when
+    /// its log says so. Used when the replica is created; later its own log says.
     pub voters: Vec<ReplicaId>,
     /// Ticks without a leader before an election, at least; the actual number is drawn from
     /// `election_ticks + 1 ..= 2 * election_ticks` anew for every attempt.
@@ -59,6 +62,9 @@ pub struct Limits {
     pub uncommitted_bytes_max: u64,
     /// Bytes of entries in one [`Event::Committed`].
     pub committed_bytes_max: u64,
+    /// Bytes of entries that are held for members which are behind. Beyond it they are let go, and
+    /// such a member needs a snapshot.
+    pub behind_bytes_max: u64,
 }
 
 impl Default for Limits {
@@ -69,6 +75,7 @@ impl Default for Limits {
             messages_in_flight_max: 64,
             uncommitted_bytes_max: 64 << 20,
             committed_bytes_max: 8 << 20,
+            behind_bytes_max: u64::MAX,
         }
     }
 }
@@ -93,7 +100,7 @@ pub enum Input {
     /// Try to become leader now.
     Campaign,
     /// The caller needs no entry up to and including this index any more. Entries go when every
-    /// voter has them durably, so it may have to be said again later.
+    /// member has them durably, or when too many are held, so it may have to be said again later.
     Compact {
         /// The last index that may go.
         upto: u64,
@@ -108,6 +115,20 @@ pub enum Input {
     TransferTo {
         /// The voter that shall lead.
         replica: ReplicaId,
+    },
+    /// Change who takes part, all of it in one step. Refused where it cannot be begun; done when
+    /// [`Event::Members`] says so and the membership is not joint.
+    ChangeMembers(Vec<MemberChange>),
+    /// The caller has the state as of this position of another replica, durably and apart from its
+    /// own: it takes the place of this replica's log. [`Event::Installed`] says when it does; until
+    /// then the caller's own state is the one that counts, after a crash too unless the log is
+    /// compacted beyond it. A refused state is of no use any more, but for want of a leader; the
+    /// leader hears how far this log is.
+    Install {
+        /// The last entry in that state.
+        id: LogId,
+        /// Who took part as of that position.
+        membership: Membership,
     },
 }
 
@@ -173,6 +194,19 @@ pub enum Event {
         id: u64,
         /// Apply up to here, then read.
         index: u64,
+    },
+    /// A change of members counts from this entry on, which came out in `Committed`.
+    Members {
+        /// Its index.
+        index: u64,
+        /// Who takes part now.
+        membership: Membership,
+    },
+    /// The state of [`Input::Install`] has taken the log's place, durably: the next entry in
+    /// `Committed` follows it.
+    Installed {
+        /// The last entry in it.
+        id: LogId,
     },
 }
 

@@ -36,7 +36,7 @@ pub(crate) fn check(
     vote_is_durable: bool,
 ) -> Result<Verdict, Refusal> {
     let message = &incoming.message;
-    known_sender(raft, message)?;
+    known_sender(raft, incoming)?;
     if !message.entries.is_empty() && incoming.kind != Kind::Append {
         return Err(Refusal::Field("entries"));
     }
@@ -53,8 +53,15 @@ pub(crate) fn check(
     }
 }
 
-fn known_sender(raft: &Raft<LogStore>, message: &Message) -> Result<(), Refusal> {
-    if message.from == raft.id || raft.prs().get(message.from).is_none() {
+/// An answer counts only from a member. Whoever asks may be one that this replica has not heard of yet:
+/// a change of members counts once it is given out, here later than elsewhere.
+fn known_sender(raft: &Raft<LogStore>, incoming: &Incoming) -> Result<(), Refusal> {
+    let message = &incoming.message;
+    let answers = matches!(
+        incoming.kind,
+        Kind::AppendResponse | Kind::HeartbeatResponse | Kind::VoteResponse | Kind::PreVoteResponse
+    );
+    if message.from == raft.id || (answers && raft.prs().get(message.from).is_none()) {
         return Err(Refusal::UnknownSender);
     }
     // No correct replica is this far ahead; taken, it would leave no room for elections.
@@ -77,7 +84,6 @@ fn append(raft: &Raft<LogStore>, message: &Message) -> Result<Verdict, Refusal> 
     let mut term = message.log_term;
     for entry in message.entries.iter() {
         require(entry.term >= term, "entries")?;
-        require(entry.get_entry_type() == raft::eraftpb::EntryType::EntryNormal, "entries")?;
         term = entry.term;
     }
     require(term <= message.term, "entries")?;

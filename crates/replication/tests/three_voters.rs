@@ -7,17 +7,17 @@ use replication::testing::{Cluster, Faults, Violation};
 use replication::{Error, Input, Refusal, ReplicaId};
 
 /// One run: trouble first, then peace, in which all must agree.
+fn run(seed: u64, voters: u64, faults: Faults) -> Result<Cluster, Violation> {
+    let mut cluster = Cluster::new(seed, voters, faults)?;
+    cluster.run(3000)?;
+    cluster.converge()?;
+    Ok(cluster)
+}
+
 fn check(seed: u64, voters: u64, faults: Faults) -> u64 {
-    let run = || {
-        let mut cluster = Cluster::new(seed, voters, faults)?;
-        cluster.run(3000)?;
-        cluster.converge()?;
-        Ok((cluster.checks().committed().len(), cluster.digest()))
-    };
-    let outcome: Result<(usize, u64), Violation> = run();
-    let (committed, digest) = outcome.unwrap_or_else(|violation| panic!("seed {seed}: {violation}"));
-    assert!(committed > 0, "seed {seed}: nothing was committed");
-    digest
+    let cluster = run(seed, voters, faults).unwrap_or_else(|violation| panic!("seed {seed}: {violation}"));
+    assert!(!cluster.checks().committed().is_empty(), "seed {seed}: nothing was committed");
+    cluster.digest()
 }
 
 #[test]
@@ -39,6 +39,21 @@ fn one_voter_agrees_with_itself_whatever_goes_wrong() {
     for seed in 0..100 {
         check(seed, 1, Faults::SOME);
     }
+}
+
+#[test]
+fn members_come_and_go_whatever_goes_wrong() {
+    let (mut installed, mut joint, mut voters_max) = (0, 0, 0);
+    for seed in 0..400 {
+        let cluster =
+            run(seed, 3, Faults::CHURN).unwrap_or_else(|violation| panic!("seed {seed}: {violation}"));
+        installed += cluster.installed();
+        let members = cluster.checks().members().values();
+        joint += members.clone().filter(|members| members.is_joint()).count();
+        voters_max = voters_max.max(members.map(|members| members.voters.len()).max().unwrap_or(0));
+    }
+    // What is to be tested has happened, and often.
+    assert!(installed > 100 && joint > 300 && voters_max == 5, "{installed} {joint} {voters_max}");
 }
 
 #[test]

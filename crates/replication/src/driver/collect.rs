@@ -2,7 +2,7 @@
 //!
 //! | part of a `Ready`            | goes out                                                       |
 //! |------------------------------|----------------------------------------------------------------|
-//! | entries, hard state          | at once, as records                                            |
+//! | entries, hard state          | at once, as records; before a change of members, the commit    |
 //! | a leader's messages          | at once                                                        |
 //! | everybody else's messages    | when all entries, votes and terms before them are durable      |
 //! | committed entries            | when all votes and terms before them are durable; the library  |
@@ -11,14 +11,15 @@
 //!
 //! Not here: when the disk has answered (`driver`).
 
-use raft::eraftpb::{Entry, Message, MessageType};
+use bytes::Bytes;
+use raft::eraftpb::{Entry, HardState, Message, MessageType};
 use raft::{ReadState, Ready};
 use storage::Record;
 
 use super::Driver;
-use crate::format::{EntryBytes, kind_of};
+use crate::format::{EntryBytes, StateBytes, kind_of};
 use crate::mutants;
-use crate::types::{CommittedEntry, Event, LogId, Outgoing, Output, ReplicaId};
+use crate::types::{CommittedEntry, EntryKind, Event, LogId, Outgoing, Output, ReplicaId};
 use crate::wire::{self, Extra};
 
 use prost::Message as _;
@@ -44,12 +45,15 @@ impl Driver {
 
     /// Entries before the state: a state never speaks of entries that a torn tail took.
     fn collect_records(&mut self, ready: &mut Ready, output: &mut Output, number: u64) {
-        let group = self.config.group;
+        if !ready.snapshot().is_empty() {
+            self.collect_snapshot(ready.snapshot(), output, number);
+        }
         let entries = ready.take_entries();
-        if let Some(first) = entries.first() {
-            let first = first.index;
-            let bytes = entries.iter().map(|entry| EntryBytes::of(entry).encode_to_vec().into()).collect();
-            output.records.push(Record::Entries { group, first, entries: bytes });
+        if let Some(first) = entries.first().map(|first| first.index) {
+            let commit = ready.hs().map_or(self.node.store().hard.commit, |hard| hard.commit);
+            for part in entries.chunk_by(|_, next| kind_of(next) != EntryKind::Configuration) {
+                self.record_entries(part, commit, output);
+            }
             self.node.mut_store().append(&entries);
             self.replaced_from(first);
         }
@@ -66,6 +70,23 @@ impl Driver {
             output.urgent = true;
             self.urgent = number;
         }
+    }
+
+    /// Before a change of members, what is committed: the change before it is among that, since one is
+    /// proposed only when the last counts. So a replica that restarts is at most one change behind its
+    /// own log, and its quorums share a half with everybody's.
+    fn record_entries(&self, entries: &[Entry], commit: u64, output: &mut Output) {
+        let Some(first) = entries.first() else { return };
+        let group = self.config.group;
+        let changes = kind_of(first) == EntryKind::Configuration;
+        if changes && !mutants::active("change-written-before-the-commit-of-the-last") {
+            let store = self.node.store();
+            let hard = HardState { commit: commit.min(first.index - 1), ..store.hard.clone() };
+            let state = StateBytes::of(&hard, store.base(), store.compacted(), self.doubted).encoded();
+            output.records.push(Record::State { group, state });
+        }
+        let bytes = entries.iter().map(|entry| EntryBytes::of(entry).encode_to_vec().into()).collect();
+        output.records.push(Record::Entries { group, first: first.index, entries: bytes });
     }
 
     fn outgoing(&self, messages: &[Message], all_matched: u64) -> Vec<Outgoing> {
@@ -101,19 +122,22 @@ impl Driver {
     fn hold_committed(&mut self, entries: Vec<Entry>) {
         let Some(last) = entries.last().map(|entry| entry.index) else { return };
         self.node.advance_apply_to(last);
+        let given_early = mutants::active("committed-before-hard-state-durable");
+        let after = if given_early { 0 } else { self.vote };
+        let changes = self.apply_changes(&entries);
         if self.is_lone_voter() {
             // Nobody will ask for them: what is not in the tables yet is in the node log.
             self.node.mut_store().forget(last);
         }
-        let given_early = mutants::active("committed-before-hard-state-durable");
-        let after = if given_early { 0 } else { self.vote };
         let committed = entries.into_iter().map(committed_entry).collect();
         self.held_events.hold(after, Event::Committed(committed));
+        changes.into_iter().for_each(|change| self.held_events.hold(after, change));
         if let Some(own) = self.own_empty.take_if(|own| own.index <= last)
             && self.established.is_none()
         {
             self.held_events.hold(after, Event::Established { term: own.term });
         }
+        self.leave_office();
     }
 
     /// The seeded bugs that take the disk's answer for granted.
@@ -130,7 +154,9 @@ impl Driver {
 
 fn committed_entry(entry: Entry) -> CommittedEntry {
     let id = LogId { term: entry.term, index: entry.index };
-    CommittedEntry { id, kind: kind_of(&entry), data: entry.data }
+    let kind = kind_of(&entry);
+    let data = if kind == EntryKind::Command { entry.data } else { Bytes::new() };
+    CommittedEntry { id, kind, data }
 }
 
 fn read_ready(read: &ReadState) -> Option<Event> {

@@ -9,18 +9,32 @@
 //!
 //! Not here: finding out that a tail was cut off (`storage`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use raft::StateRole;
 use raft::eraftpb::{Message, MessageType};
 
 use super::Driver;
 use crate::mutants;
-use crate::types::Proof;
+use crate::types::{Proof, ReplicaId};
 
 /// Votes for a candidate, until they are enough; by voter, with its word on whether it is doubtful.
 #[derive(Debug, Default)]
 pub(super) struct Ballot(BTreeMap<u64, (bool, Message)>);
+
+impl Ballot {
+    /// Whether they elect `own` by this half of the membership.
+    fn elects(&self, half: &BTreeSet<ReplicaId>, own: (ReplicaId, bool)) -> bool {
+        let others = self.0.iter().map(|(voter, (doubtful, _))| (ReplicaId(*voter), *doubtful));
+        let votes: Vec<bool> = others
+            .chain([own])
+            .filter(|(voter, _)| half.contains(voter))
+            .map(|(_, doubtful)| doubtful)
+            .collect();
+        let firm = votes.iter().filter(|doubtful| !**doubtful).count();
+        elects(half.len(), votes.len(), firm)
+    }
+}
 
 /// Whether so many votes elect in a group of `voters`; `firm` of them are without doubt.
 ///
@@ -38,7 +52,7 @@ impl Driver {
     /// are never in a tail that is cut off: what may be lost are only entries of the leader of the
     /// last term.
     pub(super) fn proof(&self) -> Proof {
-        let is_heard = self.node.store().conf.voters.len() > 1;
+        let is_heard = !self.members().is_only_voter(self.replica());
         if is_heard && !mutants::active("vote-leaves-unvouched") { Proof::Vouched } else { Proof::Synced }
     }
 
@@ -60,9 +74,9 @@ impl Driver {
         }
         let doubtful = doubtful && !mutants::active("doubtful-vote-counts-in-full");
         self.ballot.0.insert(vote.from, (doubtful, vote));
-        let firm = self.ballot.0.values().filter(|(doubtful, _)| !doubtful).count();
-        let own = usize::from(!self.is_doubtful());
-        if !elects(self.node.store().conf.voters.len(), self.ballot.0.len() + 1, firm + own) {
+        let own = (self.replica(), self.is_doubtful());
+        // Memberships that follow each other share a half, so each half is asked for itself.
+        if !self.members().halves().all(|half| self.ballot.elects(half, own)) {
             return Vec::new();
         }
         std::mem::take(&mut self.ballot.0).into_values().map(|(_, vote)| vote).collect()

@@ -18,7 +18,8 @@ impl Driver {
     pub(super) fn message(&mut self, from: ReplicaId, bytes: Bytes) -> Result<(), Refusal> {
         let incoming = wire::decode(self.config.group, from, bytes)?;
         let verdict = validate::check(&self.node.raft, &incoming, self.durable >= self.urgent)?;
-        if verdict == Verdict::Stale {
+        let is_replaced = self.installing.is_some();
+        if verdict == Verdict::Stale || (is_replaced && incoming.kind == Kind::TimeoutNow) {
             return Ok(());
         }
         let Incoming { kind, message, extra } = incoming;
@@ -63,6 +64,7 @@ impl Driver {
         self.durable = self.durable.max(number);
         if ready > 0 {
             self.node.on_persist_ready(ready);
+            self.installed();
             if mutants::active("commit-on-sub-quorum") {
                 self.forge_append_response();
             }
@@ -73,7 +75,7 @@ impl Driver {
     /// The seeded bug "commit on a sub-quorum": another voter is taken to have everything.
     fn forge_append_response(&mut self) {
         let raft = &self.node.raft;
-        let other = self.config.voters.iter().find(|voter| voter.0 != raft.id);
+        let other = self.members().voters.iter().find(|voter| voter.0 != raft.id).copied();
         let Some(other) = other.filter(|_| self.is_leader()) else { return };
         let mut message = Message {
             from: other.0,
@@ -89,7 +91,12 @@ impl Driver {
     }
 
     pub(super) fn campaign(&mut self) {
-        self.campaign_due = false;
+        let was_due = std::mem::take(&mut self.campaign_due);
+        let others_vote = !self.members().is_only_voter(self.replica());
+        // The library checks this only where its own clock makes a candidate.
+        if !self.node.raft.promotable() || self.installing.is_some() || (was_due && others_vote) {
+            return;
+        }
         // The only error is a log that cannot be read, and this one is in memory.
         let _outcome = self.node.campaign();
     }
@@ -124,10 +131,12 @@ impl Driver {
         self.in_flight.iter_mut().for_each(|front| front.vouches = front.vouches.min(first - 1));
     }
 
-    /// Drops entries that the caller does not need and that every voter has.
+    /// Drops entries that the caller does not need and that every member has; what members lack who
+    /// are too far behind goes too.
     pub(super) fn compact(&mut self) {
-        let held = self.node.raft.raft_log.applied;
-        let upto = self.compact_wanted.min(self.all_matched_now()).min(held);
+        let is_too_much = self.node.store().bytes() > self.config.limits.behind_bytes_max;
+        let reach = if is_too_much { u64::MAX } else { self.all_matched_now() };
+        let upto = self.compact_wanted.min(reach).min(self.node.raft.raft_log.applied);
         if upto <= self.node.store().compacted().index {
             return;
         }
@@ -141,10 +150,13 @@ impl Driver {
         if !self.is_leader() {
             return self.all_matched;
         }
+        let forgotten = self.node.store().forgotten().index;
         let vouched = |(id, progress): (&u64, &raft::Progress)| {
             let told = self.told_vouched.get(id).copied().unwrap_or(0);
             progress.matched.min(if *id == self.node.raft.id { self.vouched } else { told })
         };
-        self.node.raft.prs().iter().map(vouched).min().unwrap_or(0)
+        // Whoever needs a snapshot anyway holds nothing back.
+        let members = self.node.raft.prs().iter().filter(|(_, progress)| progress.next_idx > forgotten);
+        members.map(vouched).min().unwrap_or(0)
     }
 }

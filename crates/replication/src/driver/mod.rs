@@ -4,6 +4,7 @@
 //! - [`collect`]: one `Ready` of the library becomes part of an [`Output`].
 //! - [`input`]: what each input does.
 //! - [`held`]: what waits for the disk.
+//! - [`members`]: who takes part, and states that take the log's place.
 //! - [`doubt`]: votes of and for replicas that may have lost what they acknowledged.
 //!
 //! Not here: containment of panics (`group`) and the checks on messages (`validate`).
@@ -14,6 +15,7 @@ mod collect;
 mod doubt;
 mod held;
 mod input;
+mod members;
 mod open;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -29,6 +31,7 @@ use crate::election::Timeouts;
 use crate::error::{Error, ProposeError};
 use crate::format::StateBytes;
 use crate::log_store::LogStore;
+use crate::membership::Membership;
 use crate::mutants;
 use crate::types::{Config, Event, Input, LogId, Outgoing, Output, ReplicaId, Role};
 
@@ -81,6 +84,8 @@ pub(crate) struct Driver {
     /// ... and for the others', as they told this leader.
     told_vouched: BTreeMap<u64, u64>,
     compact_wanted: u64,
+    /// A state that takes the log's place, and the output that says so.
+    installing: Option<(u64, LogId)>,
     /// What this replica acknowledged in this term and before may be lost; 0: nothing may.
     doubted: u64,
     /// Votes for this replica that do not count yet.
@@ -109,6 +114,8 @@ impl Driver {
 
     pub(crate) fn step(&mut self, input: Input) -> Result<(), Error> {
         let outcome = match input {
+            // A replica whose log is being replaced is no candidate.
+            Input::Tick if self.installing.is_some() => Ok(()),
             Input::Tick => {
                 self.node.tick();
                 Ok(())
@@ -126,6 +133,8 @@ impl Driver {
             }
             Input::ReadIndex { id } => self.read_index(id),
             Input::TransferTo { replica } => self.transfer_to(replica),
+            Input::ChangeMembers(changes) => self.change_members(changes),
+            Input::Install { id, membership } => self.install(id, &membership),
         };
         self.observe();
         outcome.map_err(Error::Refused)
@@ -133,7 +142,7 @@ impl Driver {
 
     fn state_record(&self) -> Record {
         let store = self.node.store();
-        let mut state = StateBytes::of(&store.hard, &store.conf, store.compacted(), self.doubted);
+        let mut state = StateBytes::of(&store.hard, store.base(), store.compacted(), self.doubted);
         if mutants::active("vote-forgotten") {
             state.vote = 0;
         }
@@ -176,6 +185,7 @@ impl Driver {
             self.campaign();
             self.observe();
         }
+        self.end_change();
         let mut output = Output { records: std::mem::take(&mut self.records), ..Output::default() };
         // Nobody may hear from a replica before it exists on disk, or before its doubts do.
         output.urgent = self.number == 0 && !output.records.is_empty();
@@ -250,12 +260,22 @@ impl Driver {
         self.node.store().held()
     }
 
-    pub(crate) fn voters(&self) -> Vec<ReplicaId> {
-        self.node.store().conf.voters.iter().map(|voter| ReplicaId(*voter)).collect()
+    pub(crate) fn members(&self) -> &Membership {
+        self.node.store().members()
     }
 
+    pub(crate) fn members_at(&self, index: u64) -> Option<&Membership> {
+        self.node.store().members_at(index)
+    }
+
+    pub(super) fn replica(&self) -> ReplicaId {
+        ReplicaId(self.config.group.replica)
+    }
+
+    /// Whether nobody else gets the log.
     pub(crate) fn is_lone_voter(&self) -> bool {
-        self.node.store().conf.voters.len() == 1
+        let members = self.members();
+        members.is_only_voter(self.replica()) && members.learners.is_empty()
     }
 
     pub(crate) fn durable_output(&self) -> u64 {

@@ -8,6 +8,10 @@
 //! | entries of a term above the state's     | the term is raised, without a vote: a torn tail    |
 //! |                                         | took the state, and nothing was said in that term  |
 //! | a tail was cut off, and there are others| the term is raised and doubted: see `doubt`        |
+//! | a state compacted beyond the log        | the log is compacted as well: the process stopped  |
+//! |                                         | between the two records                            |
+//! | changes of members up to `applied`      | they count; later ones come out as they are given  |
+//! |                                         | out                                                |
 //! | commit or applied beyond the last entry | corrupt: acknowledged entries are missing          |
 //! | another entry where the applied one was | corrupt likewise                                   |
 //!
@@ -27,8 +31,9 @@ use super::doubt::Ballot;
 use super::held::Held;
 use crate::election::Timeouts;
 use crate::error::Error;
-use crate::format::{EntryBytes, StateBytes, conf_state};
+use crate::format::{EntryBytes, StateBytes};
 use crate::log_store::LogStore;
+use crate::membership::Membership;
 use crate::mutants;
 use crate::types::{Config, LogId};
 
@@ -36,6 +41,7 @@ impl Driver {
     /// Opens a replica; see [`crate::Group::open`].
     pub(crate) fn open(config: Config, log: Option<GroupLog>, applied: LogId) -> Result<Self, Error> {
         check_config(&config)?;
+        let replica = crate::types::ReplicaId(config.group.replica);
         let Opened { mut store, records, doubted } = match log {
             Some(log) => recovered(&config, log, applied)?,
             None if applied.index > 0 => {
@@ -43,8 +49,8 @@ impl Driver {
             }
             None => created(&config, true),
         };
-        let lone = store.conf.voters.len() == 1;
-        if lone {
+        let lone = store.members().is_only_voter(replica);
+        if lone && store.members().learners.is_empty() {
             store.forget(applied.index);
         }
         let node = RawNode::new(&library_config(&config, applied.index), store, &silent())
@@ -52,7 +58,6 @@ impl Driver {
         // Without both, one badly connected replica stops a group that could go on.
         assert!(node.raft.check_quorum, "CheckQuorumOn");
         assert!(node.raft.pre_vote || mutants::active("pre-vote-off"), "PreVoteOn");
-        let replica = crate::types::ReplicaId(config.group.replica);
         let mut timeouts = Timeouts::new(config.seed, replica, config.election_ticks);
         let mut driver = Self {
             timeout: timeouts.draw(),
@@ -76,6 +81,7 @@ impl Driver {
             vouched: 0,
             told_vouched: BTreeMap::new(),
             compact_wanted: 0,
+            installing: None,
             doubted,
             ballot: Ballot::default(),
             config,
@@ -89,11 +95,11 @@ impl Driver {
 fn check_config(config: &Config) -> Result<(), Error> {
     let invalid = |why: String| Err(Error::Config { group: config.group, why });
     let distinct: BTreeSet<_> = config.voters.iter().collect();
-    if distinct.len() != config.voters.len() || config.voters.iter().any(|voter| voter.0 == 0) {
-        return invalid(format!("voters {:?} are not distinct and above 0", config.voters));
-    }
-    if !config.voters.iter().any(|voter| voter.0 == config.group.replica) {
-        return invalid(format!("replica {} is not among the voters", config.group.replica));
+    if distinct.is_empty()
+        || distinct.len() != config.voters.len()
+        || config.voters.iter().any(|voter| voter.0 == 0)
+    {
+        return invalid(format!("voters {:?} are not some, distinct and above 0", config.voters));
     }
     if config.heartbeat_ticks == 0 || config.election_ticks <= config.heartbeat_ticks {
         return invalid(format!(
@@ -120,15 +126,14 @@ struct Opened {
 /// A new replica, and the records that make it exist.
 fn created(config: &Config, announce: bool) -> Opened {
     let group = config.group;
-    let voters: Vec<u64> = config.voters.iter().map(|voter| voter.0).collect();
-    let conf = conf_state(&voters);
+    let members = Membership::of_voters(config.voters.iter().copied());
     let hard = HardState::default();
-    let state = StateBytes::of(&hard, &conf, LogId::default(), 0).encoded();
+    let state = StateBytes::of(&hard, &members, LogId::default(), 0).encoded();
     let mut records = vec![Record::State { group, state }];
     if announce {
         records.insert(0, Record::Opened { group });
     }
-    let store = LogStore::new(LogId::default(), VecDeque::new(), hard, conf);
+    let store = LogStore::new(LogId::default(), VecDeque::new(), hard, members);
     Opened { store, records, doubted: 0 }
 }
 
@@ -143,9 +148,6 @@ fn recovered(config: &Config, log: GroupLog, applied: LogId) -> Result<Opened, E
         return Ok(created(config, false));
     };
     let state = StateBytes::decoded(state).map_err(|why| corrupt(config, why))?;
-    if !state.voters.contains(&config.group.replica) {
-        return Err(corrupt(config, format!("voters {:?} are not ours", state.voters)));
-    }
     let compacted = state.compacted();
     if compacted.index < log.compacted {
         return Err(corrupt(config, format!("compacted to {}, known is {compacted:?}", log.compacted)));
@@ -158,18 +160,38 @@ fn recovered(config: &Config, log: GroupLog, applied: LogId) -> Result<Opened, E
         return Err(corrupt(config, format!("applied {applied:?}, the log has {in_log:?} there")));
     }
     let (mut doubted, mut records) = (state.doubted_term, Vec::new());
-    if log.tail == Tail::Cut && state.voters.len() > 1 && !mutants::active("doubt-not-taken-up") {
+    let mut store = LogStore::new(compacted, entries, hard.clone(), state.membership());
+    replay_changes(config, &mut store, applied.index)?;
+    let replica = crate::types::ReplicaId(config.group.replica);
+    let is_heard = !store.members().is_only_voter(replica);
+    if log.tail == Tail::Cut && is_heard && !mutants::active("doubt-not-taken-up") {
         doubted = hard.term;
         if doubted > 0 {
             // Whoever leads in the doubted term counts on what this replica may have lost: it is not
             // to go on. A later leader is elected without this replica's word.
             (hard.term, hard.vote) = (doubted + 1, 0);
         }
-        let state = StateBytes::of(&hard, &state.conf_state(), compacted, doubted).encoded();
+        let state = StateBytes::of(&hard, store.base(), compacted, doubted).encoded();
         records.push(Record::State { group: config.group, state });
     }
-    let store = LogStore::new(compacted, entries, hard, state.conf_state());
+    if log.compacted < compacted.index {
+        // The state record came first, and the process stopped between the two.
+        records.push(Record::Compacted { group: config.group, upto: compacted.index });
+    }
+    store.hard = hard;
     Ok(Opened { store, records, doubted })
+}
+
+/// What the entries up to `applied` have made of the membership.
+fn replay_changes(config: &Config, store: &mut LogStore, applied: u64) -> Result<(), Error> {
+    for (index, change) in store.changes_upto(applied) {
+        let (change, _) =
+            change.ok_or_else(|| corrupt(config, format!("entry {index}: no change of members")))?;
+        let members = store.members().after(&change);
+        let members = members.map_err(|why| corrupt(config, format!("entry {index}: {why}")))?;
+        store.change(index, members);
+    }
+    Ok(())
 }
 
 /// The term of the entry at `index`, as far as it is known.

@@ -5,7 +5,9 @@
 //! | ElectionSafety         | a term has at most one leader                                          |
 //! | LogMatching            | entries of one index and term are equal, and so is all before them     |
 //! | CommittedImmutable     | an index, once committed anywhere, is committed with the same entry    |
-//! | CommittedOnQuorum      | what is given out as committed is durable on a majority, or was        |
+//! | CommittedOnQuorum      | what is given out as committed is durable on a majority, or was, of    |
+//! |                        | each half of the membership, or of the one before the last change      |
+//! | MembersAsCommitted     | who takes part is what the committed changes say, after restarts too   |
 //! | CommittedIsDurableHere | ... and on the replica that gives it out                               |
 //! | LeaderCompleteness     | an established leader has given out all that was committed before      |
 //! | CommittedAfterTerm     | ... which has its term on disk by then                                 |
@@ -13,15 +15,17 @@
 //!
 //! Not here: the runs (`cluster`). A check reports; it never changes anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use prost::Message as _;
 use storage::Record;
 
 use super::MemoryLog;
-use crate::format::EntryBytes;
-use crate::types::{CommittedEntry, LogId, Role};
+use crate::Group;
+use crate::format::{EntryBytes, StateBytes};
+use crate::membership::{Change, Membership};
+use crate::types::{CommittedEntry, EntryKind, LogId, ReplicaId, Role};
 
 /// An invariant that does not hold, and what was seen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,9 +53,36 @@ pub struct Checks {
     terms: BTreeMap<u64, BTreeMap<u64, u64>>,
     /// What replicas had before it rotted.
     rotted: BTreeMap<u64, MemoryLog>,
+    /// Who takes part, from which index on.
+    members: BTreeMap<u64, Membership>,
 }
 
 impl Checks {
+    /// For a group that begins with these voters.
+    pub fn of(voters: &[ReplicaId]) -> Self {
+        let first = Membership::of_voters(voters.iter().copied());
+        Self { members: BTreeMap::from([(0, first)]), ..Self::default() }
+    }
+
+    /// Who took part, from which index on.
+    pub fn members(&self) -> &BTreeMap<u64, Membership> {
+        &self.members
+    }
+
+    /// The size of the smaller half of the newest membership.
+    pub fn least_voters(&self) -> usize {
+        let newest = self.members.last_key_value();
+        newest.and_then(|(_, members)| members.halves().map(BTreeSet::len).min()).unwrap_or(0)
+    }
+
+    /// A replica takes these to be members as of `index`.
+    pub fn on_members(&self, replica: u64, index: u64, members: &Membership) -> Result<(), Violation> {
+        let known = self.members.range(..=index).next_back().map(|(_, members)| members);
+        require(known == Some(members), "MembersAsCommitted", || {
+            format!("{replica} has {members:?} as of {index}, committed are {known:?}")
+        })
+    }
+
     /// How many entries are known to be committed.
     pub fn committed(&self) -> &[CommittedEntry] {
         &self.committed
@@ -69,10 +100,21 @@ impl Checks {
     /// A replica writes records.
     pub fn on_records(&mut self, replica: u64, records: &[Record]) -> Result<(), Violation> {
         for record in records {
-            if let Record::Entries { first, entries, .. } = record {
-                for (index, bytes) in (*first..).zip(entries) {
-                    self.on_entry(replica, index, bytes)?;
+            match record {
+                Record::Entries { first, entries, .. } => {
+                    for (index, bytes) in (*first..).zip(entries) {
+                        self.on_entry(replica, index, bytes)?;
+                    }
                 }
+                Record::State { state, .. } => {
+                    let compacted = StateBytes::decoded(state).map(|state| state.compacted());
+                    let compacted = compacted.unwrap_or_default();
+                    self.terms.entry(replica).or_default().insert(compacted.index, compacted.term);
+                }
+                Record::Opened { .. }
+                | Record::Compacted { .. }
+                | Record::Sealed { .. }
+                | Record::Destroyed { .. } => {}
             }
         }
         Ok(())
@@ -99,6 +141,8 @@ impl Checks {
         let kept =
             log.entries.iter().map(|bytes| EntryBytes::decode(bytes.clone()).map_or(0, |entry| entry.term));
         terms.extend((log.first..).zip(kept));
+        let compacted = Group::compacted(log);
+        terms.insert(compacted.index, compacted.term);
     }
 
     /// What a replica had is about to rot.
@@ -131,11 +175,32 @@ impl Checks {
             let had = self.rotted.get(*replica).is_some_and(|log| log.holds(id.index, &bytes));
             had || log.holds(id.index, &bytes)
         };
-        let holders = logs.iter().filter(holds).count();
-        require(2 * holders > logs.len(), "CommittedOnQuorum", || {
-            format!("{id:?} is durable on {holders} of {}", logs.len())
+        let holders: BTreeSet<_> =
+            logs.iter().filter(holds).map(|(replica, _)| ReplicaId(*replica)).collect();
+        // A change counts once a leader has given it out, so the last before this may not have.
+        let mut in_force = self.members.range(..id.index).rev().take(2).map(|(_, members)| members);
+        let is_majority = |half: &BTreeSet<ReplicaId>| 2 * half.intersection(&holders).count() > half.len();
+        let agrees = in_force.any(|members| members.halves().all(is_majority));
+        require(agrees, "CommittedOnQuorum", || {
+            let members: Vec<_> = self.members.range(..id.index).rev().take(2).collect();
+            format!("{id:?} is durable on {holders:?} only, of {members:?}")
         })?;
+        if entry.kind == EntryKind::Configuration {
+            self.on_change(id.index, &bytes)?;
+        }
         self.committed.push(entry.clone());
+        Ok(())
+    }
+
+    fn on_change(&mut self, index: u64, bytes: &Bytes) -> Result<(), Violation> {
+        let change = EntryBytes::decode(bytes.clone()).ok().and_then(|entry| Change::decode(&entry.data));
+        let newest = self.members.last_key_value().map(|(_, members)| members.clone()).unwrap_or_default();
+        let members = change.and_then(|(change, _)| newest.after(&change).ok());
+        let Some(members) = members else {
+            let detail = format!("{index} changes {newest:?} in a way that cannot be");
+            return Err(Violation { invariant: "MembersAsCommitted", detail });
+        };
+        self.members.insert(index, members);
         Ok(())
     }
 

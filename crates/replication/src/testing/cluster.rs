@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use storage::GroupKey;
 
+use super::churn::Carried;
 use super::{Checks, MemoryLog, Random, Violation};
 use crate::{Config, Error, Event, Group, Input, LogId, Outgoing, Output, Proof, ReplicaId, Role};
 
@@ -29,20 +30,26 @@ pub struct Faults {
     pub links: usize,
     /// A step leaves one replica alone for several elections' time.
     pub alone: usize,
+    /// A step asks for other members, carries a state over, or brings one that is on its way. With
+    /// this there are spare replicas, and few entries are held for members that are behind.
+    pub members: usize,
 }
 
 impl Faults {
     /// None at all.
-    pub const NONE: Self = Self { lost: 0, doubled: 0, crash: 0, rot: 0, power_cut: 0, links: 0, alone: 0 };
+    pub const NONE: Self =
+        Self { lost: 0, doubled: 0, crash: 0, rot: 0, power_cut: 0, links: 0, alone: 0, members: 0 };
     /// Enough of everything.
     pub const SOME: Self =
-        Self { lost: 50, doubled: 50, crash: 4, rot: 300, power_cut: 1, links: 5, alone: 1 };
+        Self { lost: 50, doubled: 50, crash: 4, rot: 300, power_cut: 1, links: 5, alone: 1, members: 0 };
+    /// Enough of everything, and members come and go.
+    pub const CHURN: Self = Self { members: 150, ..Self::SOME };
 }
 
 #[derive(Debug)]
-struct Replica {
+pub(super) struct Replica {
     /// `None` while it is down.
-    group: Option<Group>,
+    pub(super) group: Option<Group>,
     log: MemoryLog,
     /// The newest output that was written, and the newest that a sync has covered.
     written: u64,
@@ -50,19 +57,28 @@ struct Replica {
     /// The log has to vouch for what was written since the last sync.
     vouch: bool,
     /// The last index given out, and the last that a restart need not see again.
-    emitted: LogId,
-    checkpoint: LogId,
+    pub(super) emitted: LogId,
+    pub(super) checkpoint: LogId,
+    /// A state of another replica, apart from its own.
+    pub(super) staged: Option<LogId>,
 }
+
+/// Replicas that are there to become members.
+const SPARES: u64 = 2;
 
 /// The whole toy world.
 #[derive(Debug)]
 pub struct Cluster {
-    random: Random,
-    faults: Faults,
+    pub(super) random: Random,
+    pub(super) faults: Faults,
     seed: u64,
+    /// The first voters, and all replicas there are.
     voters: Vec<ReplicaId>,
-    replicas: BTreeMap<u64, Replica>,
+    all: Vec<ReplicaId>,
+    pub(super) replicas: BTreeMap<u64, Replica>,
     network: Vec<(u64, Outgoing)>,
+    pub(super) carried: Vec<Carried>,
+    installed: usize,
     /// One-way links that lose everything.
     cut: Vec<(u64, u64)>,
     checks: Checks,
@@ -77,22 +93,27 @@ pub struct Cluster {
 impl Cluster {
     /// A new cluster of this many voters, numbered from 1.
     pub fn new(seed: u64, voters: u64, faults: Faults) -> Result<Self, Violation> {
+        let spares = if faults.members > 0 { SPARES } else { 0 };
+        let all: Vec<_> = (1..=voters + spares).map(ReplicaId).collect();
         let voters: Vec<_> = (1..=voters).map(ReplicaId).collect();
         let mut cluster = Self {
             random: Random::new(seed),
             faults,
             seed,
+            checks: Checks::of(&voters),
             voters,
+            all,
             replicas: BTreeMap::new(),
             network: Vec::new(),
+            carried: Vec::new(),
+            installed: 0,
             cut: Vec::new(),
-            checks: Checks::default(),
             proposed: 0,
             rotted: None,
             answering: false,
             digest: 0,
         };
-        for voter in cluster.voters.clone() {
+        for voter in cluster.all.clone() {
             let replica = Replica {
                 group: None,
                 log: MemoryLog::default(),
@@ -101,6 +122,7 @@ impl Cluster {
                 vouch: false,
                 emitted: LogId::default(),
                 checkpoint: LogId::default(),
+                staged: None,
             };
             cluster.replicas.insert(voter.0, replica);
             cluster.start(voter.0)?;
@@ -111,6 +133,11 @@ impl Cluster {
     /// What all replicas together have shown.
     pub fn checks(&self) -> &Checks {
         &self.checks
+    }
+
+    /// How many states took the place of a log.
+    pub fn installed(&self) -> usize {
+        self.installed
     }
 
     /// A number that depends on everything that happened.
@@ -156,6 +183,9 @@ impl Cluster {
         if self.random.per_mille(self.faults.alone) {
             return self.leave_alone(id);
         }
+        if self.faults.members > 0 && self.random.per_mille(self.faults.members) {
+            return self.change(id);
+        }
         match self.random.below(20) {
             0..4 => self.step(id, Input::Tick),
             4..12 => self.deliver(),
@@ -190,9 +220,9 @@ impl Cluster {
         }
     }
 
-    fn pick(&mut self) -> u64 {
-        let at = self.random.below(self.voters.len());
-        self.voters.get(at).map_or(1, |voter| voter.0)
+    pub(super) fn pick(&mut self) -> u64 {
+        let at = self.random.below(self.all.len());
+        self.all.get(at).map_or(1, |replica| replica.0)
     }
 
     fn start(&mut self, id: u64) -> Result<(), Violation> {
@@ -203,17 +233,29 @@ impl Cluster {
         config.limits.message_bytes_max = 100;
         config.limits.messages_in_flight_max = 4;
         config.limits.committed_bytes_max = 200;
+        if self.faults.members > 0 {
+            config.limits.behind_bytes_max = 600;
+        }
         let Some(replica) = self.replicas.get_mut(&id).filter(|replica| replica.group.is_none()) else {
             return Ok(());
         };
+        let compacted = replica.log.durable().map(Group::compacted);
+        if let Some(staged) = replica.staged.take()
+            && Some(staged) == compacted
+        {
+            replica.checkpoint = staged;
+        }
         let opened = Group::open(config, replica.log.durable().cloned(), replica.checkpoint);
-        replica.group = Some(opened.map_err(|error| stopped(id, &error))?);
-        (replica.written, replica.synced, replica.emitted) = (0, 0, replica.checkpoint);
+        let group = opened.map_err(|error| stopped(id, &error))?;
+        let (members, checkpoint) = (group.members().clone(), replica.checkpoint);
+        replica.group = Some(group);
+        (replica.written, replica.synced, replica.emitted) = (0, 0, checkpoint);
         replica.vouch = false;
+        self.checks.on_members(id, checkpoint.index, &members)?;
         self.take_outputs(id)
     }
 
-    fn crash(&mut self, id: u64) -> Result<(), Violation> {
+    pub(super) fn crash(&mut self, id: u64) -> Result<(), Violation> {
         let rots = self.random.per_mille(self.faults.rot) && self.may_rot(id);
         let Some(replica) = self.replicas.get_mut(&id) else { return Ok(()) };
         replica.group = None;
@@ -245,10 +287,11 @@ impl Cluster {
             let group = self.replicas.get(&id).and_then(|replica| replica.group.as_ref());
             group.is_some_and(|group| !group.is_doubtful())
         };
-        self.voters.len() > 1 && self.rotted.is_none_or(|rotted| rotted == id || sound(rotted))
+        // What only one voter has acknowledged is lost with it.
+        self.checks.least_voters() > 1 && self.rotted.is_none_or(|rotted| rotted == id || sound(rotted))
     }
 
-    fn step(&mut self, id: u64, input: Input) -> Result<(), Violation> {
+    pub(super) fn step(&mut self, id: u64, input: Input) -> Result<(), Violation> {
         // What was held for an earlier term may come out while a later one is on its way to disk.
         self.answering = matches!(input, Input::Persisted { .. });
         let Some(group) = self.group(id) else { return Ok(()) };
@@ -319,7 +362,7 @@ impl Cluster {
 
     /// Nobody hears a replica and it hears nobody, for several elections' time.
     fn leave_alone(&mut self, id: u64) -> Result<(), Violation> {
-        if self.voters.len() == 1 || self.replicas.get(&id).is_none_or(|replica| replica.group.is_none()) {
+        if self.all.len() == 1 || self.replicas.get(&id).is_none_or(|replica| replica.group.is_none()) {
             return Ok(());
         }
         self.network.retain(|(from, message)| *from != id && message.to.0 != id);
@@ -332,7 +375,7 @@ impl Cluster {
         self.checks.on_alone(id, before, after)
     }
 
-    fn take_outputs(&mut self, id: u64) -> Result<(), Violation> {
+    pub(super) fn take_outputs(&mut self, id: u64) -> Result<(), Violation> {
         loop {
             let Some(group) = self.group(id) else { return Ok(()) };
             let output = group.take_output();
@@ -371,6 +414,17 @@ impl Cluster {
                 let emitted = self.replicas.get(&id).map_or(0, |replica| replica.emitted.index);
                 self.checks.on_established(id, term, emitted)
             }
+            Event::Members { index, membership } => self.checks.on_members(id, index, &membership),
+            Event::Installed { id: state } => {
+                let Some(replica) = self.replicas.get_mut(&id) else { return Ok(()) };
+                if replica.staged.take() != Some(state) {
+                    let detail = format!("{state:?} on {id}, which has not got it");
+                    return Err(Violation { invariant: "InstalledWasBrought", detail });
+                }
+                (replica.checkpoint, replica.emitted) = (state, state);
+                self.installed += 1;
+                Ok(())
+            }
             Event::Deposed | Event::LeaderIs(_) | Event::ReadReady { .. } => Ok(()),
         }
     }
@@ -400,7 +454,7 @@ impl Cluster {
 
     /// Cuts one replica off from all others, both ways.
     pub fn isolate(&mut self, id: u64) {
-        let others = self.voters.iter().map(|voter| voter.0).filter(|other| *other != id);
+        let others = self.all.iter().map(|voter| voter.0).filter(|other| *other != id);
         self.cut = others.flat_map(|other| [(id, other), (other, id)]).collect();
     }
 
@@ -424,7 +478,7 @@ impl Cluster {
 
     /// All lose power.
     pub fn power_cut(&mut self) -> Result<(), Violation> {
-        self.voters.clone().into_iter().try_for_each(|voter| self.crash(voter.0))
+        self.all.clone().into_iter().try_for_each(|voter| self.crash(voter.0))
     }
 
     /// A replica that is down finds that a tail of its log was cut off.
@@ -456,7 +510,7 @@ impl Cluster {
     pub fn converge(&mut self) -> Result<(), Violation> {
         self.cut.clear();
         for _ in 0..400 {
-            for id in self.voters.clone() {
+            for id in self.all.clone() {
                 self.start(id.0)?;
             }
             self.rest(1)?;
@@ -464,13 +518,23 @@ impl Cluster {
                 return Ok(());
             }
         }
-        Err(Violation { invariant: "Converges", detail: format!("no agreement, leader {:?}", self.leader()) })
+        let replicas: Vec<_> = self
+            .replicas
+            .values()
+            .map(|replica| (replica.emitted, &replica.group, replica.group.as_ref().map(Group::members)))
+            .collect();
+        let detail = format!("no agreement, leader {:?}: {replicas:?}", self.leader());
+        Err(Violation { invariant: "Converges", detail })
     }
 
     /// Lets this much time pass with no new faults: ticks, disks answer, messages arrive.
     pub fn rest(&mut self, ticks: usize) -> Result<(), Violation> {
         for _ in 0..ticks {
-            for id in self.voters.clone() {
+            for id in self.all.clone() {
+                self.carry(id.0)?;
+                for carried in std::mem::take(&mut self.carried) {
+                    self.bring(carried)?;
+                }
                 self.step(id.0, Input::Tick)?;
                 self.sync(id.0)?;
                 self.answer(id.0)?;
@@ -486,8 +550,12 @@ impl Cluster {
 
     fn converged(&mut self) -> bool {
         let Some(leader) = self.leader() else { return false };
-        let last = self.group(leader).map_or(0, |group| group.last().index);
-        self.replicas.values().all(|replica| replica.emitted.index == last)
+        let Some(group) = self.group(leader) else { return false };
+        let (last, members) = (group.last().index, group.members().clone());
+        let has_all = |replica: &ReplicaId| {
+            self.replicas.get(&replica.0).is_some_and(|replica| replica.emitted.index == last)
+        };
+        !members.is_joint() && members.members().iter().all(has_all)
     }
 }
 

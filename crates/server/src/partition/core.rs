@@ -277,7 +277,10 @@ impl Partition {
             replication::Event::Established { term } => self.on_established(term, now, outputs)?,
             replication::Event::Deposed => self.on_deposed(outputs),
             replication::Event::ReadReady { id, .. } => self.on_quorum_answered(id),
-            replication::Event::LeaderIs(_) => {}
+            // A partition asks for no other members yet, and brings no state.
+            replication::Event::LeaderIs(_)
+            | replication::Event::Members { .. }
+            | replication::Event::Installed { .. } => {}
         }
         Ok(())
     }
