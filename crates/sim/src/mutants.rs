@@ -24,9 +24,16 @@ pub fn all() -> Vec<Mutant> {
     all
 }
 
-/// Seeded bugs that take more accidents in a row than random runs have: tests of their own crates
-/// play these.
-const ELSEWHERE: &[&str] = &["vouched-without-sync", "vote-leaves-unvouched"];
+/// Seeded bugs that take more accidents in a row than random runs have, or members that come and go:
+/// tests of their own crates play these.
+const ELSEWHERE: &[&str] = &[
+    "vouched-without-sync",
+    "vote-leaves-unvouched",
+    "change-forgotten-at-compaction",
+    "change-written-before-the-commit-of-the-last",
+    "installed-before-durable",
+    "members-of-snapshot-forgotten",
+];
 
 /// Switches one seeded bug on for this thread, and every other off.
 #[cfg(feature = "mutants")]
