@@ -9,6 +9,7 @@ use prost::Message as _;
 use crate::catalog::rows as catalog;
 use crate::partition::command::Message;
 use crate::partition::feed::rows as feed;
+use crate::partition::schedules::rows as schedules;
 use crate::partition::state::activities::ActivityRow;
 use crate::partition::state::children::ChildRow;
 use crate::partition::state::dedup::{OrphanRow, ReceivedRow};
@@ -63,6 +64,8 @@ pub(crate) fn check(key: &Key, value: &Bytes) -> Result<(), String> {
         keys::SCHEDULED => is::<ScheduledRow>(value),
         keys::LOCK_REQUEST => is::<LockRequestRow>(value),
         keys::LOCKED => is::<LockedRow>(value),
+        schedules::SCHEDULE => is::<schedules::ScheduleRow>(value),
+        schedules::DUE => is::<schedules::DueRow>(value),
         catalog::META => is::<catalog::CatalogRow>(value),
         catalog::HUB => is::<catalog::HubRow>(value),
         tag => Err(format!("no room has the tag {tag:#04x}")),

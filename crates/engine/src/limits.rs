@@ -33,6 +33,8 @@ pub const BATCH_OPERATIONS_MAX: usize = 100;
 pub const BATCH_BYTES_MAX: usize = 1 << 20;
 /// Entities that one critical section locks.
 pub const LOCK_SET_MAX: usize = 100;
+/// Schedules of one partition: the first page of those that are due is looked for among them.
+pub const SCHEDULES_MAX: u64 = 10_000;
 /// Tags on one instance.
 pub const TAGS_MAX: usize = 64;
 /// Depth of nested failure details that is kept.

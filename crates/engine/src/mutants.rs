@@ -40,6 +40,11 @@ pub const LOCK_LOST_ON_LEADER_CHANGE: &str = "lock-lost-on-leader-change";
 /// An orchestration ends and its locks stay.
 pub const LOCK_KEPT_AFTER_THE_END: &str = "lock-kept-after-the-end";
 
+/// A schedule is fired before its time where a clock runs ahead.
+pub const SCHEDULE_FIRED_EARLY: &str = "schedule-fired-early";
+/// A tick counts again although it was run.
+pub const TICK_FIRED_AGAIN: &str = "tick-fired-again";
+
 /// Every seeded bug of this crate.
 pub const ALL: &[&str] = &[
     EVENT_DROPPED_ON_CONTINUE_AS_NEW,
@@ -59,6 +64,8 @@ pub const ALL: &[&str] = &[
     REPLY_TO_OLD_EXECUTION,
     LOCK_LOST_ON_LEADER_CHANGE,
     LOCK_KEPT_AFTER_THE_END,
+    SCHEDULE_FIRED_EARLY,
+    TICK_FIRED_AGAIN,
 ];
 
 #[cfg(feature = "mutants")]

@@ -12,13 +12,13 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::config::Config;
-use crate::events;
 use crate::ingress::bind::{BindError, bind, bind_if_free};
 use crate::ingress::grpc::{self, Phase};
 use crate::ingress::http::{self, Addresses, NodeApi};
 use crate::node::{Node, Platform, StartError};
 use crate::observe::metrics::Metrics;
 use crate::observe::{codes, health};
+use crate::{events, schedules};
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +72,8 @@ impl Server {
         listeners.spawn(tick_dispatch(Arc::clone(&node), phase.subscribe()));
         let stopped = reached(phase.subscribe(), Phase::Stopped);
         listeners.spawn(events::run(Arc::clone(&node), stopped));
+        let stopped = reached(phase.subscribe(), Phase::Draining);
+        listeners.spawn(schedules::run(Arc::clone(&node), stopped));
         if let Some(open) = health::open_to_others(node.config()) {
             let stopped = reached(phase.subscribe(), Phase::Stopped);
             listeners.spawn(repeat(WARN_EVERY, stopped, move || warn_open(&open)));

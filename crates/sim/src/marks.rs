@@ -51,6 +51,7 @@ pub const ALL: &[&str] = &[
     "entity batch answered in part",
     "entity answered",
     "critical section entered",
+    "tick proposed twice",
     "segment recycled",
     "flipped bit noticed",
     "last append rotted before anything vouched for it",

@@ -185,7 +185,17 @@ fn replicas_agree(world: &mut World) -> Result<(), Violation> {
     let agreed = world.run(until, agreed)?;
     require(agreed, "ReplicasAgree", || "some replica does not catch up".to_owned())?;
     world.look_at_all()?;
+    every_tick_fires(world)?;
     everything_is_told(world)
+}
+
+fn every_tick_fires(world: &mut World) -> Result<(), Violation> {
+    let until = world.now + PEACE;
+    let rested = world.run(until, World::tickers_rest)?;
+    require(rested, "TicksFireOnce", || "some schedule has no end".to_owned())?;
+    // The last run may still be on its way to another partition.
+    world.run(world.now + 500 * MS, |_| false)?;
+    world.look_at_ticks()
 }
 
 fn everything_is_told(world: &mut World) -> Result<(), Violation> {

@@ -14,6 +14,7 @@ use crate::event::{Action, FailureDetails, OrchestrationTraceContext, TraceConte
 pub use crate::partition::entities::command::*;
 use crate::partition::feed::command::{AcknowledgeFeed, ConfigureFeed, ResendEvents};
 pub use crate::partition::message::*;
+use crate::partition::schedules::command::{ChangeSchedule, FireSchedule, PutSchedule};
 use crate::time::Timestamp;
 
 /// One entry of a partition's log. Its [`crate::id::LogId`] is the log's to give, not a field.
@@ -25,7 +26,7 @@ pub struct Entry {
     /// What is asked.
     #[prost(
         oneof = "Command",
-        tags = "10, 11, 12, 13, 14, 15, 18, 19, 20, 21, 22, 23, 25, 30, 31, 32, 50, 51, 70, 71, 72, 73, 74, 80, 81, 85, 86"
+        tags = "10, 11, 12, 13, 14, 15, 18, 19, 20, 21, 22, 23, 25, 26, 27, 30, 31, 32, 50, 51, 70, 71, 72, 73, 74, 80, 81, 82, 85, 86"
     )]
     pub command: Option<Command>,
 }
@@ -95,6 +96,12 @@ pub enum Command {
     /// Client: bring a stuck entity back.
     #[prost(message, tag = "23")]
     ResumeEntity(ResumeEntity),
+    /// Client: create or change a schedule.
+    #[prost(message, tag = "26")]
+    PutSchedule(PutSchedule),
+    /// Client: pause, resume, trigger or delete a schedule.
+    #[prost(message, tag = "27")]
+    ChangeSchedule(ChangeSchedule),
     /// Worker: an orchestrator turn's answer.
     #[prost(message, tag = "30")]
     CompleteOrchestrationTurn(CompleteOrchestrationTurn),
@@ -131,6 +138,9 @@ pub enum Command {
     /// Leader: what a subscription has been given.
     #[prost(message, tag = "81")]
     AcknowledgeFeed(AcknowledgeFeed),
+    /// Leader: a tick of a schedule has come.
+    #[prost(message, tag = "82")]
+    FireSchedule(FireSchedule),
     /// Leader: an entity batch that no worker can finish.
     #[prost(message, tag = "85")]
     MarkEntityStuck(MarkEntityStuck),

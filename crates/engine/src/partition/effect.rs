@@ -83,6 +83,8 @@ pub enum Effect {
     },
     /// The feed has events or letters to deliver: [`Durability::Committed`].
     FeedGrew,
+    /// Schedules are due at other times than before: [`Durability::Committed`].
+    ScheduleMoved,
     /// The next bounded step of a cascade, for the leader to propose: [`Durability::Proposed`].
     FollowUp(Command),
 }
@@ -101,7 +103,8 @@ impl Effect {
             | Self::Send { .. }
             | Self::Acknowledge { .. }
             | Self::InstanceChanged { .. }
-            | Self::FeedGrew => Durability::Committed,
+            | Self::FeedGrew
+            | Self::ScheduleMoved => Durability::Committed,
         }
     }
 }
@@ -152,6 +155,8 @@ pub enum Refusal {
     HistoryTooLarge,
     /// The entity's mailbox is full ([`crate::limits::MAILBOX_LENGTH_MAX`]).
     MailboxFull,
+    /// The partition has as many schedules as it may ([`crate::limits::SCHEDULES_MAX`]).
+    TooManySchedules,
 }
 
 /// All effects of one entry, in order.

@@ -16,7 +16,6 @@ use crate::partition::entities::invariants::{
     entities_are_something, entity_calls_are_counted, free_entities_are_taken, locks_are_found,
     mailbox_is_whole,
 };
-use crate::partition::feed;
 use crate::partition::state::activities::DETACHED;
 use crate::partition::state::children::ChildRow;
 use crate::partition::state::history::read_chunk;
@@ -29,6 +28,7 @@ use crate::partition::state::outbox::OutboxCursor;
 use crate::partition::state::queue::QueueChunk;
 use crate::partition::state::status::Status;
 use crate::partition::state::timers::DueRow;
+use crate::partition::{feed, schedules};
 use crate::rows::{Key, KeyBuilder, WorkingSet, decode, row_digest};
 use crate::time::Timestamp;
 
@@ -79,6 +79,10 @@ pub enum Violation {
     FreeEntitiesAreTaken(String),
     /// An instance waits for other calls than it says.
     EntityCallsAreCounted(String),
+    /// A schedule is not found by its next tick, or another is.
+    SchedulesAreTwoRows(String),
+    /// A tick was run before its time.
+    TicksNeverEarly(String),
 }
 
 impl fmt::Display for Violation {
@@ -92,7 +96,14 @@ impl std::error::Error for Violation {}
 /// The first invariant that does not hold. Every row must be in memory.
 pub fn check(rows: &WorkingSet) -> Option<Violation> {
     let all = Everything { rows };
-    let one = [digest_matches_rows, counts_match_instances, numbers_are_unique, feed_is_contiguous];
+    let one = [
+        digest_matches_rows,
+        counts_match_instances,
+        numbers_are_unique,
+        feed_is_contiguous,
+        schedules_are_two_rows,
+        ticks_never_early,
+    ];
     let more = [timers_are_two_rows, outbox_until_acknowledged, finished_lists_ended, terminations_are_found];
     let more = more.into_iter().chain([lists_match_statuses as fn(&Everything) -> Option<Violation>]);
     let entities = [entities_are_something, mailbox_is_whole, locks_are_found, free_entities_are_taken];
@@ -117,6 +128,14 @@ pub fn check_changed(rows: &WorkingSet) -> Option<Violation> {
     let all = Everything { rows };
     let instances = rows.changed().filter_map(|(key, value)| instance(key, value?));
     instances.map(|instance| tails_exist(&all, &instance)).find_map(|violation| violation)
+}
+
+fn schedules_are_two_rows(all: &Everything) -> Option<Violation> {
+    schedules::invariants::schedules_are_two_rows(all.rows).map(Violation::SchedulesAreTwoRows)
+}
+
+fn ticks_never_early(all: &Everything) -> Option<Violation> {
+    schedules::invariants::ticks_never_early(all.rows).map(Violation::TicksNeverEarly)
 }
 
 fn feed_is_contiguous(all: &Everything) -> Option<Violation> {

@@ -56,7 +56,7 @@ pub enum MessageBody {
     /// A lock request is not wanted any more.
     #[prost(message, tag = "25")]
     CancelLocks(CancelLocks),
-    /// An entity starts an orchestration.
+    /// An entity or a schedule starts an orchestration.
     #[prost(message, tag = "26")]
     StartDetached(StartDetached),
 }

@@ -83,13 +83,13 @@ pub(crate) fn operation_action(text: &str, now: Timestamp) -> command::Operation
             let (entity, event) = (words.id().to_owned(), Box::new(signal(&words, now)));
             command::OperationActionKind::Signal(command::EntityOperation { entity, event })
         }
-        "start" => command::OperationActionKind::Start(command::StartDetached {
+        "start" => command::OperationActionKind::Start(Box::new(command::StartDetached {
             instance: words.get("id").unwrap_or_default(),
             name: words.get("name").unwrap_or_else(|| "order".to_owned()),
             input: words.get("input"),
             scheduled_start: words.get("at").map(|at| words::moment(&at)),
             ..Default::default()
-        }),
+        })),
         verb => panic!("unknown action {verb:?}"),
     };
     command::OperationAction { kind: Some(kind) }

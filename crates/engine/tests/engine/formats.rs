@@ -91,13 +91,18 @@ fn command_name(command: &Command) -> &'static str {
         Command::ForceTerminate(_) => "force_terminate",
         Command::ConfigureFeed(_) => "configure_feed",
         Command::AcknowledgeFeed(_) => "acknowledge_feed",
+        Command::PutSchedule(_) => "put_schedule",
+        Command::ChangeSchedule(_) => "change_schedule",
+        Command::FireSchedule(_) => "fire_schedule",
         Command::ResendEvents(_) => "resend_events",
     }
 }
 
 /// Files are never edited: what a later change adds is in a file of its own.
-const ENTRIES: [&str; 4] = ["entries.txt", "entries-again.txt", "entries-feed.txt", "entries-entities.txt"];
-const ROWS: [&str; 4] = ["rows.txt", "rows-listed.txt", "rows-feed.txt", "rows-entities.txt"];
+const ENTRIES: [&str; 5] =
+    ["entries.txt", "entries-again.txt", "entries-feed.txt", "entries-entities.txt", "entries-schedules.txt"];
+const ROWS: [&str; 5] =
+    ["rows.txt", "rows-listed.txt", "rows-feed.txt", "rows-entities.txt", "rows-schedules.txt"];
 
 #[test]
 fn entries_of_version_1_are_read_as_they_were_written() {

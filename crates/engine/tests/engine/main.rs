@@ -11,6 +11,7 @@ mod formats;
 mod random;
 mod random_entities;
 mod scenarios;
+mod schedules;
 mod script;
 #[cfg(feature = "mutants")]
 mod seeded_bugs;

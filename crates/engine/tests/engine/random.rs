@@ -89,6 +89,7 @@ impl World {
                 | Effect::InstanceChanged { .. }
                 | Effect::WakeAt(_)
                 | Effect::FeedGrew
+                | Effect::ScheduleMoved
                 | Effect::AwaitTermination { .. } => {}
             }
         }
@@ -468,6 +469,7 @@ impl World {
             | Effect::Reply(_)
             | Effect::Acknowledge { .. }
             | Effect::FeedGrew
+            | Effect::ScheduleMoved
             | Effect::InstanceChanged { .. } => {}
         }
     }

@@ -56,11 +56,11 @@ impl World {
         } else {
             let instance =
                 if self.dice.chance(50) { String::new() } else { (*self.dice.pick(&IDS)).to_owned() };
-            OperationActionKind::Start(StartDetached {
+            OperationActionKind::Start(Box::new(StartDetached {
                 instance,
                 name: "order".to_owned(),
                 ..Default::default()
-            })
+            }))
         };
         OperationAction { kind: Some(kind) }
     }

@@ -17,9 +17,9 @@ use engine::partition::view::{self, Batch, EntitiesFilter, Turn};
 use prost::Message as _;
 
 use crate::entity_words;
-use crate::feed;
 use crate::support::{LEASE, LINEAGE, Machine, Memory, raise_epoch};
 use crate::words::{self, Words};
+use crate::{feed, schedules};
 
 pub(crate) struct Script {
     machine: Machine,
@@ -78,6 +78,12 @@ impl Script {
             "follow" => self.follow(),
             "deliver" => self.deliver(&words),
             "outbox" => self.outbox(),
+            "schedules" => schedules::schedules(
+                &self.machine.ask(|rows| engine::partition::schedules::schedules(rows, None, 100)),
+            ),
+            "due" => {
+                schedules::schedules(&self.machine.ask(|rows| engine::partition::schedules::due(rows, 100)))
+            }
             "events" | "letters" | "standing" => self.feed(&words),
             "messages" => self.messages(),
             _ => {
@@ -121,6 +127,7 @@ impl Script {
             | Effect::Acknowledge { .. }
             | Effect::InstanceChanged { .. }
             | Effect::FeedGrew
+            | Effect::ScheduleMoved
             | Effect::WakeAt(_)
             | Effect::AwaitTermination { .. } => {}
         }
@@ -195,8 +202,13 @@ impl Script {
             "advance" => Command::AdvanceEntity(AdvanceEntity { entity: instance }),
             "fire" => Command::FireTimers(FireTimers {}),
             "sweep" => Command::Sweep(Sweep { instance }),
-            verb => panic!("unknown verb {verb:?}"),
+            _ => self.of_schedules(words),
         }
+    }
+
+    fn of_schedules(&mut self, words: &Words) -> Command {
+        let known = self.machine.ask(|rows| engine::partition::schedules::schedule(rows, words.id()));
+        schedules::command(words, known.as_ref(), self.machine.at.into())
     }
 
     fn hand_out(&mut self, id: &str) -> String {

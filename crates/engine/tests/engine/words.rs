@@ -252,6 +252,7 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::InstanceChanged { instance, status: Some(status) } => {
             format!("changed {instance} to {}", format!("{status:?}").to_lowercase())
         }
+        Effect::ScheduleMoved => "schedules moved".to_owned(),
         Effect::FeedGrew => "the feed grew".to_owned(),
         Effect::WakeAt(at) => format!("wake at {at}"),
         Effect::AwaitTermination { instance, .. } => format!("await termination of {instance}"),

@@ -49,6 +49,9 @@ impl Counted {
             | Command::MarkStuck(_)
             | Command::ForceTerminate(_)
             | Command::ResendEvents(_)
+            | Command::PutSchedule(_)
+            | Command::ChangeSchedule(_)
+            | Command::FireSchedule(_)
             | Command::ConfigureFeed(_)
             | Command::AcknowledgeFeed(_) => Self::Other,
         }

@@ -113,6 +113,8 @@ impl Node {
             | Answer::Counts(_)
             | Answer::Meta(_)
             | Answer::Feed(_)
+            | Answer::Schedule(_)
+            | Answer::Schedules(_)
             | Answer::FeedEvents(_)
             | Answer::FeedLetters(_) => Err(Unavailable::NotLeading),
         }
@@ -275,7 +277,8 @@ impl Node {
             peers,
             watchers: Watchers::default(),
             metrics,
-            feeds: (0..view.partitions).map(|_| watch::channel(0).0).collect(),
+            feeds: watched(view.partitions),
+            schedules: watched(view.partitions),
         });
         let mut partitions = Vec::new();
         for id in (0..view.partitions).map(PartitionId) {
@@ -308,6 +311,11 @@ impl Node {
         }
         self.hub_changes.send_modify(|count| *count += 1);
     }
+}
+
+/// One for each partition.
+fn watched(partitions: u32) -> Vec<watch::Sender<u64>> {
+    (0..partitions).map(|_| watch::channel(0).0).collect()
 }
 
 fn validate(name: &str) -> Result<(), HubError> {

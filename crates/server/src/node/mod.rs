@@ -12,6 +12,7 @@ pub mod hub;
 mod hubs;
 pub mod log_writer;
 mod opening;
+mod schedules;
 mod start;
 pub mod store_writer;
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use engine::catalog;
 use engine::id::Lineage;
-use engine::partition::{feed, view};
+use engine::partition::{feed, schedules, view};
 use engine::rows::{Key, Needs, Range, WorkingSet};
 use engine::time::Timestamp;
 use storage::tables::Tables;
@@ -80,6 +80,15 @@ impl Partition {
                 Answer::Locks(self.see(|rows| view::locks(rows, after.as_ref(), *limit))?)
             }
             Question::Counts => Answer::Counts(self.see(view::counts)?),
+            Question::Schedule { name } => {
+                Answer::Schedule(self.see(|rows| schedules::schedule(rows, name))?.map(Box::new))
+            }
+            Question::Schedules { after, limit } => {
+                Answer::Schedules(self.see(|rows| schedules::schedules(rows, after.as_deref(), *limit))?)
+            }
+            Question::DueSchedules { limit } => {
+                Answer::Schedules(self.see(|rows| schedules::due(rows, *limit))?)
+            }
             Question::Feed => Answer::Feed(self.see(feed::standing)?),
             Question::FeedEvents { after, limit } => {
                 Answer::FeedEvents(self.see(|rows| feed::events(rows, *after, *limit))?)

@@ -13,6 +13,7 @@ use engine::partition::StatusName;
 use engine::partition::command::{ActivityKey, ReceiveMessages};
 use engine::partition::effect::{Durability, Reply};
 use engine::partition::feed::{DeadLetter, LifecycleEvent, Standing};
+use engine::partition::schedules::ScheduleView;
 use engine::partition::view::{
     Counts, EntitiesFilter, EntitiesPage, EntityView, Finished, HistoryPage, InstanceView, InstancesFilter,
     InstancesPage, LockedEntity, Meta,
@@ -151,6 +152,23 @@ pub enum Question {
     },
     /// Instances by status.
     Counts,
+    /// One schedule.
+    Schedule {
+        /// Its name.
+        name: String,
+    },
+    /// A page of schedules, ordered by name.
+    Schedules {
+        /// Beyond this name.
+        after: Option<String>,
+        /// At most so many.
+        limit: usize,
+    },
+    /// The schedules that are due first.
+    DueSchedules {
+        /// At most so many.
+        limit: usize,
+    },
     /// How far the feed of lifecycle events is.
     Feed,
     /// A page of it.
@@ -194,6 +212,10 @@ pub enum Answer {
     Locks(Vec<LockedEntity>),
     /// To [`Question::Counts`].
     Counts(Counts),
+    /// To [`Question::Schedule`].
+    Schedule(Option<Box<ScheduleView>>),
+    /// To [`Question::Schedules`] and [`Question::DueSchedules`].
+    Schedules(Vec<ScheduleView>),
     /// To [`Question::Feed`].
     Feed(Standing),
     /// To [`Question::FeedEvents`].
@@ -375,6 +397,8 @@ pub enum Perform {
     },
     /// Wake those who wait on an instance; its status now, or `None` where it was removed.
     InstanceChanged(InstanceId, Option<StatusName>),
+    /// Schedules are due at other times than before.
+    ScheduleMoved,
     /// The feed has something new to deliver.
     FeedGrew,
     /// Timers are being fired.

@@ -53,15 +53,15 @@ pub struct HubLinks {
     pub metrics: HubMetrics,
     /// Those who deliver lifecycle events, by partition.
     pub feeds: Vec<watch::Sender<u64>>,
+    /// Those who wait for the ticks of schedules, by partition.
+    pub schedules: Vec<watch::Sender<u64>>,
 }
 
-impl HubLinks {
-    /// A feed has something new, or may have.
-    fn feed_grew(&self, partition: PartitionId) {
-        let feed = usize::try_from(partition.0).ok().and_then(|index| self.feeds.get(index));
-        if let Some(feed) = feed {
-            feed.send_modify(|count| *count += 1);
-        }
+/// Something of a partition is not as it was, or may not be.
+fn changed(watched: &[watch::Sender<u64>], partition: PartitionId) {
+    let of_partition = usize::try_from(partition.0).ok().and_then(|index| watched.get(index));
+    if let Some(watched) = of_partition {
+        watched.send_modify(|count| *count += 1);
     }
 }
 
@@ -127,7 +127,8 @@ impl Outside {
                 self.leading.send_replace(true);
                 if let Some(hub) = hub {
                     hub.watchers.changed_all();
-                    hub.feed_grew(self.partition);
+                    changed(&hub.feeds, self.partition);
+                    changed(&hub.schedules, self.partition);
                 }
             }
             (Perform::LeadingEnded, hub) => {
@@ -173,7 +174,8 @@ impl Outside {
                 count_ended(&hub.metrics, status);
                 hub.watchers.changed(&instance);
             }
-            (Perform::FeedGrew, Some(hub)) => hub.feed_grew(self.partition),
+            (Perform::FeedGrew, Some(hub)) => changed(&hub.feeds, self.partition),
+            (Perform::ScheduleMoved, Some(hub)) => changed(&hub.schedules, self.partition),
             (Perform::TimersFired { late }, Some(hub)) => {
                 hub.metrics.timer_lateness_seconds.observe(late.as_secs_f64());
             }

@@ -141,6 +141,7 @@ impl Partition {
                 Effect::InstanceChanged { instance, status } => {
                     leader.hold(index, Held::Perform(Perform::InstanceChanged(instance, status)));
                 }
+                Effect::ScheduleMoved => leader.hold(index, Held::Perform(Perform::ScheduleMoved)),
                 Effect::FeedGrew => leader.hold(index, Held::Perform(Perform::FeedGrew)),
                 Effect::WakeAt(at) => leader.wake_at(at),
                 Effect::AwaitTermination { instance, execution } => {

@@ -22,6 +22,7 @@
 //! | OneHolder                | `entities`, by the ledgers themselves |
 //! | SignalsCountOnce         | `workloads::clients` |
 //! | RepliesWereAskedFor      | `workers`      |
+//! | TicksFireOnce            | `cluster::tickers` |
 //! | AnswersAreCommitted      | `cluster::asking`, where answers pass |
 //! | RowsAreSound             | `engine::partition::invariants`, over all rows |
 //! | DamageIsNeverSilent      | `scenario`     |

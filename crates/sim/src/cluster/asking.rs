@@ -22,7 +22,9 @@ impl World {
         let Some(resident) = self.resident(life, partition) else { return Ok(()) };
         let ticket = match asker {
             Asker::Peer => None,
-            Asker::Client(_) | Asker::Worker(_) | Asker::Courier => Some(resident.ticket(asker)),
+            Asker::Client(_) | Asker::Worker(_) | Asker::Courier | Asker::Ticker => {
+                Some(resident.ticket(asker))
+            }
         };
         self.feed(life, partition, Event::Asked { request, ticket })?;
         self.heard(life, partition, ticket, 0);
@@ -76,6 +78,7 @@ impl World {
                 self.worked(item, term, &Ok(reply))
             }
             (Some(Asker::Worker(item)), Settled::Reply(Err(why))) => self.worked(item, term, &Err(why)),
+            (Some(Asker::Ticker), settled) => self.ticker_heard(life, partition, settled),
             (Some(Asker::Courier), settled) => {
                 self.courier_heard(life, partition, settled);
                 Ok(())

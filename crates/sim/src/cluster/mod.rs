@@ -18,6 +18,7 @@ pub mod node;
 mod performing;
 pub mod process;
 pub mod queue;
+mod tickers;
 
 use engine::id::PartitionId;
 use platform::fault::SimEntropy;
@@ -153,6 +154,7 @@ impl World {
             Happening::Question { to, partition, question, committed, asker } => {
                 self.question(to, partition, (*question, committed), asker)
             }
+            Happening::Ticker(life, partition) => self.ticker(life, partition),
             Happening::Courier(life, partition) => self.courier(life, partition),
             Happening::HandOut(hand_out) => self.hand_out(&hand_out),
             Happening::Overdue(hand_out) => self.overdue(hand_out),

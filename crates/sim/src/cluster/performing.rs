@@ -41,9 +41,14 @@ impl World {
                 if let Some(resident) = self.resident(life, partition) {
                     resident.out.clear();
                     resident.courier = None;
+                    resident.ticker = None;
                 }
             }
-            Perform::Leading(_) => self.begin_courier(life, partition),
+            Perform::Leading(_) => {
+                self.begin_courier(life, partition);
+                self.begin_ticker(life, partition);
+            }
+            Perform::ScheduleMoved => self.schedule_moved(life, partition),
             Perform::FeedGrew => self.feed_grew(life, partition),
             Perform::InstanceChanged(..) | Perform::TimersFired { .. } => {}
         }

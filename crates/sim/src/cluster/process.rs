@@ -24,6 +24,7 @@ use storage::{GroupKey, Record, Tables};
 
 use super::couriers::Played;
 use super::queue::{Asker, Life};
+use super::tickers::Ticker;
 
 /// The hub of the simulation.
 const HUB: u64 = 1;
@@ -98,6 +99,8 @@ pub struct Resident {
     pub doubt: Option<u64>,
     /// Delivers lifecycle events while it leads.
     pub courier: Option<Played>,
+    /// Proposes the ticks of schedules while it leads.
+    pub ticker: Option<Ticker>,
 }
 
 impl Resident {
@@ -116,6 +119,7 @@ impl Resident {
             led: None,
             doubt: None,
             courier: None,
+            ticker: None,
         }
     }
 

@@ -35,6 +35,8 @@ pub enum Asker {
     Worker(u64),
     /// The courier of the partition itself.
     Courier,
+    /// The ticker of the partition itself.
+    Ticker,
     /// Another partition; it hears through its messages.
     Peer,
 }
@@ -108,6 +110,8 @@ pub enum Happening {
     },
     /// The courier of a leader does its next thing.
     Courier(Life, PartitionId),
+    /// The ticker of a leader looks what is due.
+    Ticker(Life, PartitionId),
     /// A worker takes a work item.
     HandOut(HandOut),
     /// Nothing was heard of a work item for a while.
@@ -134,6 +138,7 @@ impl Happening {
             Self::Tick(life)
             | Self::Settle(life, _)
             | Self::Courier(life, _)
+            | Self::Ticker(life, _)
             | Self::Feed(life, ..)
             | Self::LogWrite(life)
             | Self::LogDone(life, _)

@@ -29,8 +29,8 @@ use crate::event::{EventKind, HistoryEvent};
 use crate::id::LogId;
 use crate::partition::command::{Command, RequestId};
 use crate::partition::effect::{Effect, Effects, Reply};
-use crate::partition::feed;
 use crate::partition::state::State;
+use crate::partition::{feed, schedules};
 use crate::rows::{Changes, Loaded, WorkingSet};
 use crate::time::Timestamp;
 
@@ -68,6 +68,8 @@ fn dispatch(state: &mut State, command: &Command) -> Loaded<()> {
         Command::CompleteEntityBatch(c) => answer(state, |s| entities::batch::complete(s, c)),
         Command::MarkEntityStuck(c) => answer(state, |s| entities::batch::mark_stuck(s, c)),
         Command::AdvanceEntity(c) => entities::batch::advance(state, c),
+        Command::PutSchedule(c) => client(state, c.request.as_ref(), |s| schedules::apply::put(s, c)),
+        Command::ChangeSchedule(c) => client(state, c.request.as_ref(), |s| schedules::apply::change(s, c)),
         Command::CompleteOrchestrationTurn(c) => answer(state, |s| complete_orchestration_turn::apply(s, c)),
         Command::CompleteActivity(c) => answer(state, |s| complete_activity::apply(s, c)),
         Command::ReceiveMessages(c) => receive_messages::apply(state, c),
@@ -78,6 +80,7 @@ fn dispatch(state: &mut State, command: &Command) -> Loaded<()> {
         Command::MarkStuck(c) => answer(state, |s| mark_stuck::apply(s, c)),
         Command::ForceTerminate(c) => answer(state, |s| terminate::apply_force(s, c)),
         Command::ConfigureFeed(c) => answer(state, |s| feed::apply::configure(s, c)),
+        Command::FireSchedule(c) => answer(state, |s| schedules::apply::fire(s, c)),
         Command::AcknowledgeFeed(c) => answer(state, |s| feed::apply::acknowledge(s, c)),
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Field numbers are the log's format (version 1) and never reused.
 
+use std::collections::BTreeMap;
+
 use crate::event::{FailureDetails, HistoryEvent, TraceContext};
 use crate::partition::command::{Moment, RequestId, TokenEpoch};
 
@@ -113,8 +115,8 @@ pub enum OperationActionKind {
     #[prost(message, tag = "1")]
     Signal(EntityOperation),
     /// Start an orchestration.
-    #[prost(message, tag = "2")]
-    Start(StartDetached),
+    #[prost(message, boxed, tag = "2")]
+    Start(Box<StartDetached>),
 }
 
 /// A batch that no worker can take, or that failed too often: its calls fail, its signals stay, and
@@ -253,4 +255,7 @@ pub struct StartDetached {
     /// W3C trace context.
     #[prost(message, optional, tag = "7")]
     pub trace: Option<TraceContext>,
+    /// Labels.
+    #[prost(btree_map = "string, string", tag = "8")]
+    pub tags: BTreeMap<String, String>,
 }

@@ -49,6 +49,9 @@ pub(crate) struct MetaRow {
     /// How far the feed is; absent where none was ever kept.
     #[prost(message, optional, tag = "20")]
     pub(crate) feed: Option<FeedHead>,
+    /// Invariant: the number of schedules.
+    #[prost(uint64, tag = "25")]
+    pub(crate) schedules: u64,
 }
 
 impl Row for MetaRow {}

@@ -126,6 +126,7 @@ impl RequestRow {
                     Refusal::HeldLocks => 17,
                     Refusal::HistoryTooLarge => 18,
                     Refusal::MailboxFull => 20,
+                    Refusal::TooManySchedules => 21,
                 }
             }
         }
@@ -150,6 +151,7 @@ impl RequestRow {
             17 => Reply::Refused(Refusal::HeldLocks),
             18 => Reply::Refused(Refusal::HistoryTooLarge),
             20 => Reply::Refused(Refusal::MailboxFull),
+            21 => Reply::Refused(Refusal::TooManySchedules),
             _ => Reply::Unchanged,
         }
     }

@@ -75,6 +75,9 @@ pub(super) fn refusal(refusal: Refusal, instance: &str) -> Status {
         Refusal::MailboxFull => {
             Status::resource_exhausted(format!("the mailbox of entity {instance:?} is full"))
         }
+        Refusal::TooManySchedules => {
+            coded(&codes::SCHEDULES_FULL, Code::ResourceExhausted, "there are too many schedules")
+        }
         Refusal::StaleWorkItem => stale(),
         Refusal::EpochOver => {
             coded(&codes::UNAVAILABLE, Code::Unavailable, "the partition has changed hands; try again")

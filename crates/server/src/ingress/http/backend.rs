@@ -10,11 +10,13 @@ use std::time::Duration;
 use engine::id::InstanceId;
 use engine::partition::command::Command;
 use engine::partition::effect::Reply;
+use engine::partition::schedules::command::{ChangeSchedule, PutSchedule};
 use engine::time::Timestamp;
 
 use super::feed::{Letter, Resend, SubscriptionStatus};
 use super::model::{History, Hub, Instance, NewHub, NodeStatus, Status};
 use super::problem::Problem;
+use super::schedules::Schedule;
 
 /// An answer to come.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send + 'a>>;
@@ -72,6 +74,19 @@ pub trait Backend: Send + Sync + 'static {
     /// A page of instances after a place that an earlier page named.
     fn instances(&self, hub: String, filter: Filter, after: Option<String>, limit: usize)
     -> Answer<'_, Page>;
+    /// A page of a hub's schedules beyond a place, and where the next begins.
+    fn schedules(
+        &self,
+        hub: String,
+        after: Option<String>,
+        limit: usize,
+    ) -> Answer<'_, (Vec<Schedule>, Option<String>)>;
+    /// A schedule, or `None`.
+    fn schedule(&self, hub: String, name: String) -> Answer<'_, Option<Schedule>>;
+    /// Creates or changes a schedule, whose first tick is found here.
+    fn put_schedule(&self, hub: String, command: PutSchedule) -> Answer<'_, ()>;
+    /// Does something to a schedule.
+    fn change_schedule(&self, hub: String, command: ChangeSchedule) -> Answer<'_, ()>;
     /// A page of a hub's lifecycle events beyond a place, and the place behind it.
     fn events(
         &self,

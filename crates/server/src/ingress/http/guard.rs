@@ -53,6 +53,7 @@ fn method_label(method: &http::Method) -> &'static str {
         "HEAD" => "HEAD",
         "POST" => "POST",
         "DELETE" => "DELETE",
+        "PUT" => "PUT",
         _ => "other",
     }
 }

@@ -22,6 +22,8 @@ mod openapi;
 mod problem;
 #[expect(unused_qualifications, reason = "in what utoipa's macros write")]
 mod routes;
+#[expect(unused_qualifications, reason = "in what utoipa's macros write")]
+mod schedules;
 mod serve;
 mod shapes;
 #[cfg(test)]
@@ -42,6 +44,7 @@ pub use model::*;
 pub use node::{Addresses, NodeApi};
 pub use openapi::document;
 pub use problem::Problem;
+pub use schedules::{CatchUp, NewSchedule, Overlap, Schedule, ScheduleList, ScheduleState, Triggered};
 pub use serve::serve;
 
 use crate::config;

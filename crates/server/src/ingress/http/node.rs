@@ -12,7 +12,9 @@ use engine::catalog::HubView;
 use engine::id::{InstanceId, PartitionId};
 use engine::partition::command::Command;
 use engine::partition::effect::Reply;
+use engine::partition::schedules::command::{ChangeSchedule, PutSchedule};
 use engine::partition::view::{InstanceView, InstancesFilter};
+use engine::time::Timestamp;
 use prost::Message as _;
 use tokio::sync::watch;
 
@@ -20,6 +22,7 @@ use super::backend::{Answer, Backend, Filter, Page};
 use super::feed::{self, Letter, Resend, SubscriptionStatus};
 use super::model::{self, NewHub, NodeStatus, SCHEMA, Status, Warning};
 use super::problem::Problem;
+use super::schedules::{self, Schedule};
 use super::shapes;
 use crate::config::Config;
 use crate::dispatch::{GivenBack, Kind, Queue};
@@ -131,6 +134,12 @@ impl NodeApi {
             warnings: standing.chain(self.work_that_waits()).collect(),
             hubs: self.all_hubs().await.unwrap_or_default(),
         }
+    }
+
+    fn wall(&self) -> Timestamp {
+        let wall = self.platform.clock.wall();
+        let seconds = i64::try_from(wall.as_secs()).unwrap_or(i64::MAX);
+        Timestamp::new(seconds, i32::try_from(wall.subsec_nanos()).unwrap_or(0))
     }
 
     /// Gauges that are read where they are kept, before each scrape.
@@ -399,6 +408,27 @@ impl Backend for NodeApi {
             let hub = self.hub(&hub).await?;
             self.list(&hub, filter, after, limit).await
         })
+    }
+
+    fn schedules(
+        &self,
+        hub: String,
+        after: Option<String>,
+        limit: usize,
+    ) -> Answer<'_, (Vec<Schedule>, Option<String>)> {
+        Box::pin(async move { schedules::list(&*self.hub(&hub).await?, after, limit).await })
+    }
+
+    fn schedule(&self, hub: String, name: String) -> Answer<'_, Option<Schedule>> {
+        Box::pin(async move { schedules::show(&*self.hub(&hub).await?, &name).await })
+    }
+
+    fn put_schedule(&self, hub: String, command: PutSchedule) -> Answer<'_, ()> {
+        Box::pin(async move { schedules::put(&*self.hub(&hub).await?, self.wall(), command).await })
+    }
+
+    fn change_schedule(&self, hub: String, command: ChangeSchedule) -> Answer<'_, ()> {
+        Box::pin(async move { schedules::change(&*self.hub(&hub).await?, self.wall(), command).await })
     }
 
     fn events(

@@ -12,6 +12,7 @@ use utoipa::{Modify, OpenApi};
 use super::feed::routes as feed;
 use super::problem::ProblemBody;
 use super::routes::{actions, hubs, instances, node};
+use super::schedules::routes as schedules;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -25,6 +26,8 @@ use super::routes::{actions, hubs, instances, node};
         node::healthz, node::readyz, node::metrics, node::openapi, node::docs, node::explain, node::status,
         hubs::list, hubs::create, hubs::show, hubs::delete, hubs::undelete,
         instances::list, instances::start, instances::show, instances::history, instances::wait,
+        schedules::list, schedules::show, schedules::create, schedules::update, schedules::delete,
+        schedules::pause, schedules::resume, schedules::trigger,
         feed::list, feed::subscriptions, feed::dead, feed::resend,
         actions::purge, actions::raise, actions::suspend, actions::resume, actions::terminate,
         actions::restart, actions::rewind,
@@ -45,7 +48,9 @@ impl Modify for Errors {
             .content("application/problem+json", content)
             .build();
         for item in openapi.paths.paths.values_mut() {
-            for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
+            for operation in
+                [&mut item.get, &mut item.post, &mut item.put, &mut item.delete].into_iter().flatten()
+            {
                 for response in operation.responses.responses.values_mut() {
                     if let RefOr::T(response) = response
                         && response.description.is_empty()
@@ -75,7 +80,9 @@ pub(super) fn page() -> String {
         <h1>Outlast API</h1><p>The full description, for tools: <a href=\"openapi.json\">openapi.json</a>.</p><dl>"
         .to_owned();
     for (path, item) in &api.paths.paths {
-        for (method, operation) in [("GET", &item.get), ("POST", &item.post), ("DELETE", &item.delete)] {
+        for (method, operation) in
+            [("GET", &item.get), ("POST", &item.post), ("PUT", &item.put), ("DELETE", &item.delete)]
+        {
             let Some(operation) = operation else { continue };
             let summary = operation.summary.as_deref().unwrap_or("");
             let _infallible =

@@ -10,6 +10,7 @@ use axum::body::Body;
 use engine::id::{InstanceId, LogId};
 use engine::partition::command::Command;
 use engine::partition::effect::{Refusal, Reply};
+use engine::partition::schedules::command::{ChangeSchedule, PutSchedule};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -195,6 +196,27 @@ impl Backend for Fake {
         let next = (instances.len() > limit).then(|| instances[limit - 1].id.clone());
         instances.truncate(limit);
         answer(Page { instances, next })
+    }
+
+    fn schedules(
+        &self,
+        _hub: String,
+        _after: Option<String>,
+        _limit: usize,
+    ) -> Answer<'_, (Vec<Schedule>, Option<String>)> {
+        answer((Vec::new(), None))
+    }
+
+    fn schedule(&self, _hub: String, _name: String) -> Answer<'_, Option<Schedule>> {
+        answer(None)
+    }
+
+    fn put_schedule(&self, _hub: String, _command: PutSchedule) -> Answer<'_, ()> {
+        answer(())
+    }
+
+    fn change_schedule(&self, _hub: String, _command: ChangeSchedule) -> Answer<'_, ()> {
+        answer(())
     }
 
     fn events(&self, _hub: String, after: Option<String>, _limit: usize) -> Answer<'_, (Vec<Value>, String)> {

@@ -163,4 +163,24 @@ super::codes! { REQUEST_CODES
         "Nothing was changed."
         "Look at `outlast events subscriptions` for those there are."
     }
+    Error SCHEDULE_NOT_FOUND "OL-2053" "there is no such schedule" {
+        "The task hub has no schedule of this name."
+        "Nothing was changed."
+        "Look at `outlast schedule list`."
+    }
+    Error SCHEDULE_EXISTS "OL-2054" "a schedule of this name exists" {
+        "A schedule was to be created under a name that is taken."
+        "Nothing was changed; the existing schedule goes on."
+        "Choose another name, or change the one there is: `outlast schedule update NAME`."
+    }
+    Error SCHEDULE_INVALID "OL-2055" "this cannot be a schedule" {
+        "A schedule has a name of 1 to 64 letters, digits, `-`, `_` or `.`, and either a cron expression of five fields (with an IANA time zone) or an interval of at least a second, and it has a tick to come. The message says what is wrong."
+        "Nothing was changed."
+        "Correct it; docs/howto/schedule-orchestrations.md has examples."
+    }
+    Error SCHEDULES_FULL "OL-2056" "there are too many schedules" {
+        "A partition keeps at most 10,000 schedules; the name of a schedule picks its partition."
+        "Nothing was changed."
+        "Delete schedules that are over (`outlast schedule list`), or start what belongs together from one orchestration."
+    }
 }

@@ -88,7 +88,7 @@ fn perform(state: &mut State, from: &EntityId, action: Option<&OperationActionKi
             let instance = if start.instance.is_empty() { &execution } else { &start.instance };
             let Ok(target) = InstanceId::parse(instance) else { return Ok(()) };
             let instance = instance.clone();
-            let start = StartDetached { instance, execution, ..start.clone() };
+            let start = StartDetached { instance, execution, ..StartDetached::clone(start) };
             state.send(&target, MessageBody::StartDetached(start))
         }
         // An action of a later version: nothing happens, on every replica alike.

@@ -118,7 +118,7 @@ fn reply(state: &mut State, caller: &Caller, mut result: OperationResult) -> Loa
     state.send(&target, MessageBody::EntityReplied(replied))
 }
 
-/// An entity starts an orchestration; where its id is in use, that one goes on undisturbed.
+/// An entity or a schedule starts an orchestration; where its id is in use, that one goes on undisturbed.
 pub(super) fn start_detached(state: &mut State, message: &StartDetached) -> Loaded<()> {
     let Ok(id) = InstanceId::parse(&message.instance) else { return Ok(()) };
     if EntityId::is_meant(id.as_str()) || state.instance(&id)?.is_some() {
@@ -128,7 +128,7 @@ pub(super) fn start_detached(state: &mut State, message: &StartDetached) -> Load
         name: message.name.clone(),
         version: message.version.clone(),
         execution: message.execution.clone(),
-        tags: std::collections::BTreeMap::new(),
+        tags: message.tags.clone(),
         trace: message.trace.clone(),
         parent: None,
         scheduled_start: lifecycle::start_time(message.scheduled_start),

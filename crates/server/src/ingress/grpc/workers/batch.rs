@@ -4,6 +4,8 @@
 //! operations: doing the batch again would not change it. Not here: whether an answer counts, and
 //! which operation a result belongs to, which the partition knows.
 
+use std::collections::BTreeMap;
+
 use engine::event::{EntityOperationSignaled, EventKind, FailureDetails, HistoryEvent};
 use engine::id::{EntityId, InstanceId};
 use engine::limits::{NAME_BYTES_MAX, TURN_ACTIONS_MAX, TURN_BYTES_MAX, VALUE_BYTES_MAX};
@@ -103,7 +105,7 @@ fn action(action: &proto::OperationAction) -> Result<OperationAction, FailureDet
         None => return Err(invalid("an action of a kind that this version does not know".to_owned())),
         Some(OperationActionType::SendSignal(signal)) => OperationActionKind::Signal(send_signal(signal)?),
         Some(OperationActionType::StartNewOrchestration(start)) => {
-            OperationActionKind::Start(start_detached(start)?)
+            OperationActionKind::Start(Box::new(start_detached(start)?))
         }
     };
     Ok(OperationAction { kind: Some(kind) })
@@ -145,6 +147,7 @@ fn start_detached(start: &proto::StartNewOrchestrationAction) -> Result<StartDet
         input: start.input.clone(),
         scheduled_start: check::scheduled_start(start.scheduled_time),
         trace: start.parent_trace_context.clone().map(convert::trace),
+        tags: BTreeMap::new(),
     })
 }
 

@@ -6,7 +6,7 @@
 use axum::Json as JsonBody;
 use axum::extract::State;
 use engine::id::InstanceId;
-use engine::limits::REWIND_BYTES_MAX;
+use engine::limits::{REWIND_BYTES_MAX, SCHEDULES_MAX};
 use engine::partition::command::{
     Command, Purge, RaiseEvent, RequestId, Restart, Resume, Rewind, Suspend, Terminate,
 };
@@ -205,6 +205,10 @@ pub(in super::super) fn refused(refusal: Refusal, id: &InstanceId) -> Problem {
         Refusal::MailboxFull => {
             Problem::new(&codes::INBOX_FULL, format!("entity {id:?} takes no more operations for now"))
         }
+        Refusal::TooManySchedules => Problem::new(
+            &codes::SCHEDULES_FULL,
+            format!("a partition keeps at most {SCHEDULES_MAX} schedules, and that of {id:?} has them"),
+        ),
         Refusal::EpochOver => Problem::new(&codes::UNAVAILABLE, "the partition has a new owner"),
         Refusal::NotEnded => {
             Problem::new(&codes::INSTANCE_RUNNING, format!("instance {id:?} has not finished"))
@@ -224,7 +228,7 @@ pub(in super::super) fn refused(refusal: Refusal, id: &InstanceId) -> Problem {
 }
 
 /// The id under which repeats of a request are recognised.
-pub(super) fn request_id(headers: &HeaderMap) -> Result<Option<RequestId>, Problem> {
+pub(in super::super) fn request_id(headers: &HeaderMap) -> Result<Option<RequestId>, Problem> {
     let key = idempotency_key(headers)?;
     // The prefix keeps callers' keys apart from the ids that gateways give to calls.
     Ok(key.map(|key| RequestId { source: format!("key:{key}"), counter: 0 }))

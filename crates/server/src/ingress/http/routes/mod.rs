@@ -12,6 +12,7 @@ use axum::routing::{MethodRouter, get, post};
 
 use super::App;
 use super::feed::routes as feed;
+use super::schedules::routes as schedules;
 
 /// Every path with its methods.
 pub(super) fn table() -> Vec<(&'static str, MethodRouter<App>)> {
@@ -26,6 +27,14 @@ pub(super) fn table() -> Vec<(&'static str, MethodRouter<App>)> {
         ("/api/v1/hubs", get(hubs::list).post(hubs::create)),
         // `POST /hubs/{hub}:undelete`: the router knows whole segments only, so the verb is parsed.
         ("/api/v1/hubs/{hub}", get(hubs::show).delete(hubs::delete).post(hubs::verb)),
+        ("/api/v1/hubs/{hub}/schedules", get(schedules::list)),
+        (
+            "/api/v1/hubs/{hub}/schedules/{name}",
+            get(schedules::show).post(schedules::create).put(schedules::update).delete(schedules::delete),
+        ),
+        ("/api/v1/hubs/{hub}/schedules/{name}/pause", post(schedules::pause)),
+        ("/api/v1/hubs/{hub}/schedules/{name}/resume", post(schedules::resume)),
+        ("/api/v1/hubs/{hub}/schedules/{name}/trigger", post(schedules::trigger)),
         ("/api/v1/hubs/{hub}/events", get(feed::list)),
         ("/api/v1/hubs/{hub}/events/subscriptions", get(feed::subscriptions)),
         ("/api/v1/hubs/{hub}/events/dead", get(feed::dead)),
