@@ -6,7 +6,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    completions, config, demo, dev, doctor, events, explain, hub, instance, serve, status,
+    completions, config, demo, dev, doctor, events, explain, hub, instance, schedule, serve, status,
 };
 
 /// Durable orchestrations that outlast machines, racks and regions.
@@ -78,6 +78,9 @@ pub(crate) enum Command {
     /// Lifecycle events: the feed, who is told, what could not be delivered
     #[command(subcommand)]
     Events(events::Events),
+    /// Schedules: recurring starts of an orchestration
+    #[command(subcommand)]
+    Schedule(schedule::Schedule),
     /// Say what a code means
     Explain(explain::Explain),
     /// Settings: what is in force and why

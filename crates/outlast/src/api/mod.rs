@@ -68,6 +68,11 @@ impl Api {
         Ok(self.call(&Method::POST, path, body, ANSWER_MAX).await?.body)
     }
 
+    /// Replaces.
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Result<Value, Failed> {
+        Ok(self.call(&Method::PUT, path, Some(body), ANSWER_MAX).await?.body)
+    }
+
     /// Deletes.
     pub(crate) async fn delete(&self, path: &str) -> Result<Value, Failed> {
         Ok(self.call(&Method::DELETE, path, None, ANSWER_MAX).await?.body)

@@ -12,6 +12,7 @@ pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod hub;
 pub(crate) mod instance;
+pub(crate) mod schedule;
 pub(crate) mod serve;
 pub(crate) mod status;
 
@@ -31,6 +32,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failed> {
         Command::Hub(hub) => ask(hub.run(global)),
         Command::Instance(instance) => ask(instance.run(global)),
         Command::Events(events) => ask(events.run(global)),
+        Command::Schedule(schedule) => ask(schedule.run(global)),
         Command::Explain(explain) => explain.run(global),
         Command::Config(config) => config.run(global),
         Command::Doctor(doctor) => doctor.run(global),

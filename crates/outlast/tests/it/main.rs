@@ -20,5 +20,6 @@ mod python;
 mod rust;
 mod samples;
 mod scenarios;
+mod schedules;
 mod scratch;
 mod server;
