@@ -152,7 +152,7 @@ fn batches(tx: &Transaction, page: &[(Key, Bytes)], effects: &mut Effects) -> Lo
     for id in ids {
         let Some(row) = tx.get::<EntityRow>(&keys::entity(&id))? else { continue };
         let entity = Entity { id, row };
-        if entity.row.advancing {
+        if entity.goes_on() {
             let entity = entity.id.as_str().to_owned();
             effects.push(Effect::FollowUp(Command::AdvanceEntity(AdvanceEntity { entity })));
         } else if entity.has_batch() {

@@ -62,6 +62,10 @@ pub(crate) fn mailbox_is_whole(all: &Everything) -> Option<Violation> {
                 miscounted = Some(entity.id.clone());
             }
         }
+        // Sifting is for what waits of a stuck entity that nobody holds.
+        if row.sifting && (row.stuck.is_none() || row.lock.is_some()) {
+            miscounted = Some(entity.id.clone());
+        }
     }
     let odd = odd(all, keys::MAILBOX, &expected);
     unless(odd.is_none() && miscounted.is_none(), Violation::MailboxIsWhole, || {

@@ -7,10 +7,12 @@
 use bytes::Bytes;
 
 use crate::id::{EntityId, InstanceId};
+use crate::limits;
 use crate::mutants;
 use crate::partition::apply::entities::{STUCK, failed, reply};
 use crate::partition::command::{
-    AdvanceEntity, CompleteEntityBatch, MarkEntityStuck, MessageBody, OperationActionKind, StartDetached,
+    AdvanceEntity, CompleteEntityBatch, MarkEntityStuck, MessageBody, OperationActionKind, RequestId,
+    StartDetached,
 };
 use crate::partition::effect::{Refusal, Reply};
 use crate::partition::state::State;
@@ -24,7 +26,8 @@ pub(in crate::partition::apply) fn complete(
 ) -> Loaded<Reply> {
     let found = state.entity_named(&command.entity)?;
     let Some(mut entity) = found.filter(|entity| entity.row.execution == command.execution) else {
-        return Ok(Reply::Refused(Refusal::StaleWorkItem));
+        let repeated = state.answered(Some(&answer_of(command)))?;
+        return Ok(repeated.unwrap_or(Reply::Refused(Refusal::StaleWorkItem)));
     };
     let again = mutants::active(mutants::BATCH_APPLIED_TWICE);
     let answered = AnsweredBatch::of(command);
@@ -45,8 +48,20 @@ pub(in crate::partition::apply) fn complete(
     for action in &command.actions {
         perform(state, &entity.id, action.kind.as_ref())?;
     }
+    let id = entity.id.clone();
     state.settle(entity)?;
+    if state.entity(&id)?.is_none() {
+        // The row that tells a repeat from a stale answer has gone with the entity.
+        state.remember(Some(&answer_of(command)), &Reply::Unchanged)?;
+    }
     Ok(Reply::Done)
+}
+
+/// Names an answer, for as long as a client's request is remembered.
+fn answer_of(command: &CompleteEntityBatch) -> RequestId {
+    let CompleteEntityBatch { entity, execution, epoch, turn, .. } = command;
+    let source = format!("batch {entity} {execution} {}.{}", epoch.lease, epoch.term);
+    RequestId { source, counter: *turn }
 }
 
 fn is_current(state: &State, entity: &Entity, command: &CompleteEntityBatch) -> bool {
@@ -116,14 +131,34 @@ pub(in crate::partition::apply) fn mark_stuck(state: &mut State, command: &MarkE
     state.put_operations_back(&mut entity, signals)?;
     entity.row.turn += 1;
     entity.row.stuck = Some(command.reason.clone());
+    entity.row.sifting = entity.row.lock.is_none();
     state.settle(entity)?;
     Ok(Reply::Done)
 }
 
-/// Goes on passing over cancelled lock requests.
+/// Goes on passing over cancelled lock requests, or failing the calls that wait for a stuck entity.
 pub(in crate::partition::apply) fn advance(state: &mut State, command: &AdvanceEntity) -> Loaded<()> {
-    match state.entity_named(&command.entity)?.filter(|entity| entity.row.advancing) {
-        Some(entity) => state.settle(entity),
-        None => Ok(()),
+    let Some(mut entity) = state.entity_named(&command.entity)? else { return Ok(()) };
+    if entity.row.sifting {
+        sift(state, &mut entity)?;
+    } else if !entity.row.advancing {
+        return Ok(());
     }
+    state.settle(entity)
+}
+
+/// Fails a page of the calls that wait for a stuck entity. What nobody waits for goes, in its order,
+/// to the end of what is ahead, which comes before all that still waits. A lock request cannot fail,
+/// so it ends the sifting: whoever waits behind it waits for its holder.
+fn sift(state: &mut State, entity: &mut Entity) -> Loaded<()> {
+    let waiting = state.take_waiting_operations(entity, limits::CASCADE_ROWS_MAX)?;
+    entity.row.sifting = waiting.len() >= limits::CASCADE_ROWS_MAX;
+    let reason = entity.row.stuck.clone().unwrap_or_default();
+    for event in waiting {
+        match caller_of(&read_operation(event.clone())) {
+            Some(caller) => reply(state, &caller, failed(STUCK, reason.clone()))?,
+            None => state.push_ahead(entity, &MailKind::Operation(event))?,
+        }
+    }
+    Ok(())
 }

@@ -44,6 +44,7 @@ pub(in crate::partition::apply) fn resume(state: &mut State, command: &ResumeEnt
     if entity.row.stuck.take().is_none() {
         return Ok(Reply::Unchanged);
     }
+    entity.row.sifting = false;
     state.settle(entity)?;
     Ok(Reply::Done)
 }

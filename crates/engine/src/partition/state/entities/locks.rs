@@ -109,6 +109,7 @@ impl State<'_> {
     fn lock(&mut self, entity: &mut Entity, request: LockEntities) -> Loaded<()> {
         let since = self.at.into();
         self.tx.put(keys::locked(&entity.id), &LockedRow { since })?;
+        entity.row.sifting = false;
         entity.row.lock = Some(Lock { section: request.section.clone(), since, term: self.id.term });
         entity.row.modified = Some(since);
         self.send_lock_request(LockEntities { position: request.position.saturating_add(1), ..request })

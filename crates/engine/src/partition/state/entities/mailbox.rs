@@ -135,15 +135,41 @@ impl State<'_> {
             MailKind::Lock(_) => false,
         };
         if ahead {
-            let mut head = entity.row.ahead.unwrap_or_default();
-            self.push_back(&entity.ahead_queue(), &mut head, mail.to_item())?;
-            entity.row.ahead = Some(head);
-        } else {
-            let mut head = entity.row.waiting.unwrap_or_default();
-            self.push_back(&entity.waiting_queue(), &mut head, mail.to_item())?;
-            entity.row.waiting = Some(head);
+            return self.push_ahead(entity, mail);
         }
+        let mut head = entity.row.waiting.unwrap_or_default();
+        self.push_back(&entity.waiting_queue(), &mut head, mail.to_item())?;
+        entity.row.waiting = Some(head);
         Ok(())
+    }
+
+    /// Puts mail last of what goes before all that waits.
+    pub(crate) fn push_ahead(&mut self, entity: &mut Entity, mail: &MailKind) -> Loaded<()> {
+        let mut head = entity.row.ahead.unwrap_or_default();
+        self.push_back(&entity.ahead_queue(), &mut head, mail.to_item())?;
+        entity.row.ahead = Some(head);
+        Ok(())
+    }
+
+    /// Takes at most `count` of the operations that wait before the first lock request.
+    pub(crate) fn take_waiting_operations(
+        &mut self,
+        entity: &mut Entity,
+        count: usize,
+    ) -> Loaded<Vec<Bytes>> {
+        let mut operations = Vec::new();
+        entity.waiting_queue().look(&self.tx, entity.row.waiting, |item| match MailKind::read(item) {
+            MailKind::Operation(event) if operations.len() < count => {
+                operations.push(event);
+                Look::Further
+            }
+            MailKind::Operation(_) | MailKind::Lock(_) => Look::Enough,
+        })?;
+        let mut head = entity.row.waiting.unwrap_or_default();
+        let taken = u32::try_from(operations.len()).unwrap_or(u32::MAX);
+        self.take_front(&entity.waiting_queue(), &mut head, taken)?;
+        entity.row.waiting = Some(head);
+        Ok(operations)
     }
 
     /// Takes the first `count` operations out.

@@ -21,6 +21,7 @@ use crate::partition::state::{State, keys};
 use crate::rows::{Loaded, Row};
 
 /// The stored row.
+#[expect(clippy::struct_excessive_bools, reason = "two cascades, each under way or not")]
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct EntityRow {
     /// Names the rows of this life: state, mailbox, lock requests. Invariant: never used before.
@@ -58,6 +59,9 @@ pub(crate) struct EntityRow {
     /// Cancelled lock requests at the head are still to be passed over.
     #[prost(bool, tag = "12")]
     pub(crate) advancing: bool,
+    /// Calls that wait are still to be failed. Invariant: only of a stuck entity that is not locked.
+    #[prost(bool, tag = "13")]
+    pub(crate) sifting: bool,
 }
 
 impl Row for EntityRow {}
@@ -97,6 +101,11 @@ impl Entity {
         let row = &self.row;
         let ready = if row.lock.is_some() { length(row.ahead) } else { self.backlog() };
         ready > 0 && row.stuck.is_none() && !row.advancing
+    }
+
+    /// A cascade over its mailbox has not ended.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.row.advancing || self.row.sifting
     }
 
     /// Nothing is left of it.
@@ -146,7 +155,7 @@ impl State<'_> {
             return self.tx.remove(key);
         }
         self.tx.put(key, &entity.row)?;
-        if entity.row.advancing {
+        if entity.goes_on() {
             let entity = entity.id.as_str().to_owned();
             self.effect(Effect::FollowUp(Command::AdvanceEntity(AdvanceEntity { entity })));
         } else if entity.has_batch() {
