@@ -41,19 +41,31 @@ struct Inside {
 pub(super) enum Answered {
     Turn(pb::OrchestratorResponse, InHand),
     Activity(pb::ActivityResponse, InHand),
+    Batch(pb::EntityBatchResult, InHand),
 }
 
-/// What is kept of an answer until it is settled. A turn comes again by itself; what an activity has
-/// done is done, so its result is brought in any case.
+/// What is kept of an answer until it is settled.
 struct Kept {
-    result: Option<Box<pb::ActivityResponse>>,
+    of: Of,
     in_hand: InHand,
+}
+
+/// What an answer was to. Turns and batches come again by themselves; what an activity has done is done,
+/// so its result is brought in any case.
+enum Of {
+    Turn,
+    Activity(Box<pb::ActivityResponse>),
+    /// By its token, so that it is not taken for a turn.
+    Batch(String),
+    /// It was refused, and is somebody else's concern.
+    Nothing,
 }
 
 /// An answer that did not count.
 pub(super) enum Refused {
     Turn { token: String, status: Status },
     Activity { answer: Box<pb::ActivityResponse>, in_hand: InHand, status: Status },
+    Batch { status: Status },
 }
 
 impl Outbox {
@@ -80,9 +92,12 @@ impl Outbox {
         let mut inside = self.lock();
         inside.ended = true;
         let sent = std::mem::take(&mut inside.sent).into_iter().flat_map(|(_, kept)| kept);
-        let sent = sent.filter_map(|kept| kept.result.map(|answer| (*answer, kept.in_hand)));
+        let sent = sent.filter_map(|kept| match kept.of {
+            Of::Activity(answer) => Some((*answer, kept.in_hand)),
+            Of::Turn | Of::Batch(_) | Of::Nothing => None,
+        });
         let waiting = std::mem::take(&mut inside.waiting).into_iter().filter_map(|answer| match answer {
-            Answered::Turn(..) => None,
+            Answered::Turn(..) | Answered::Batch(..) => None,
             Answered::Activity(answer, in_hand) => Some((answer, in_hand)),
         });
         sent.chain(waiting).collect()
@@ -95,13 +110,21 @@ impl Outbox {
         }
     }
 
-    /// Takes out the activity of this token.
-    fn take_activity(&self, token: &str) -> Option<(Box<pb::ActivityResponse>, InHand)> {
+    /// Takes out the answer of this token that did not count.
+    fn refused(&self, token: String, status: Status) -> Refused {
         let mut inside = self.lock();
         let mut kept = inside.sent.iter_mut().flat_map(|(_, kept)| kept);
-        let found =
-            kept.find(|kept| kept.result.as_ref().is_some_and(|answer| answer.completion_token == token))?;
-        found.result.take().map(|answer| (answer, found.in_hand.clone()))
+        let found = kept.find(|kept| match &kept.of {
+            Of::Activity(answer) => answer.completion_token == token,
+            Of::Batch(known) => *known == token,
+            Of::Turn | Of::Nothing => false,
+        });
+        let Some(found) = found else { return Refused::Turn { token, status } };
+        match std::mem::replace(&mut found.of, Of::Nothing) {
+            Of::Activity(answer) => Refused::Activity { answer, in_hand: found.in_hand.clone(), status },
+            Of::Batch(_) => Refused::Batch { status },
+            Of::Turn | Of::Nothing => Refused::Turn { token, status },
+        }
     }
 }
 
@@ -116,11 +139,15 @@ impl Inside {
             match answer {
                 Answered::Turn(answer, in_hand) => {
                     message.turns.push(answer);
-                    kept.push(Kept { result: None, in_hand });
+                    kept.push(Kept { of: Of::Turn, in_hand });
                 }
                 Answered::Activity(answer, in_hand) => {
                     message.activities.push(answer.clone());
-                    kept.push(Kept { result: Some(Box::new(answer)), in_hand });
+                    kept.push(Kept { of: Of::Activity(Box::new(answer)), in_hand });
+                }
+                Answered::Batch(answer, in_hand) => {
+                    kept.push(Kept { of: Of::Batch(answer.completion_token.clone()), in_hand });
+                    message.batches.push(answer);
                 }
             }
         }
@@ -177,10 +204,7 @@ impl Batched {
         let Some(message) = self.incoming.message().await? else { return Ok(None) };
         let refused = message.refused.into_iter().map(|refusal| {
             let status = Status::new(Code::from_i32(refusal.code), refusal.message);
-            match self.outbox.take_activity(&refusal.completion_token) {
-                Some((answer, in_hand)) => Refused::Activity { answer, in_hand, status },
-                None => Refused::Turn { token: refusal.completion_token, status },
-            }
+            self.outbox.refused(refusal.completion_token, status)
         });
         let refused = refused.collect();
         self.outbox.settled(message.settled);
@@ -216,6 +240,21 @@ mod tests {
         assert_eq!(left, ["b", "c"]);
         assert!(outbox.put(activity("d", &in_hand)).is_err(), "nobody sends it any more");
         assert_eq!(in_hand.strong_count(), 1);
+    }
+
+    #[test]
+    fn a_refused_answer_is_known_by_its_token() {
+        let (in_hand, _all_done) = tokio::sync::mpsc::channel(1);
+        let outbox = Outbox::default();
+        let batch = pb::EntityBatchResult { completion_token: "b".into(), ..Default::default() };
+        assert!(outbox.put(activity("a", &in_hand)).is_ok());
+        assert!(outbox.put(Answered::Batch(batch, in_hand)).is_ok());
+        assert_eq!(outbox.lock().message().batches.len(), 1);
+        let refused = |token: &str| outbox.refused(token.to_owned(), Status::not_found("gone"));
+        assert!(matches!(refused("a"), Refused::Activity { .. }));
+        assert!(matches!(refused("b"), Refused::Batch { .. }), "it is not answered as a turn");
+        assert!(matches!(refused("t"), Refused::Turn { .. }));
+        assert!(outbox.end().is_empty(), "the refused one is brought by whoever was told");
     }
 
     #[test]

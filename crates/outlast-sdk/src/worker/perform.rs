@@ -228,17 +228,30 @@ pub(super) async fn activity_refused(shared: &Shared, answer: pb::ActivityRespon
 /// Runs a batch of an entity's operations as a task of its own and has its answer sent.
 ///
 /// A batch that is lost comes again as it was: nothing of it has happened before the server says so.
-pub(super) fn entity(shared: &Arc<Shared>, batch: Batch, token: String, in_hand: InHand) {
-    let shared = Arc::clone(shared);
+pub(super) fn entity(shared: &Arc<Shared>, batch: Batch, token: String, (in_hand, way): (InHand, &Way)) {
+    let (shared, way) = (Arc::clone(shared), way.clone());
     tokio::spawn(async move {
-        let name = batch.name();
         let mut answer = shared.registry.batch(batch).await;
         answer.completion_token = token;
-        if let Err(status) = Answer::Entity(answer).offer(&shared).await {
-            tracing::warn!(name, %status, "answer of an entity is lost, the server will ask again");
+        match way {
+            // A stream that has ended needs no answer: the batch comes again.
+            Way::Stream(outbox) => drop(outbox.put(Answered::Batch(answer, in_hand))),
+            Way::Calls(_) => {
+                if let Err(status) = Answer::Entity(answer).offer(&shared).await {
+                    batch_refused(&status);
+                }
+                drop(in_hand);
+            }
         }
-        drop(in_hand);
     });
+}
+
+/// The server does not take a batch's answer: the operations come again, to whoever takes them.
+pub(super) fn batch_refused(status: &Status) {
+    match status.code() {
+        Code::NotFound => tracing::debug!("somebody else has done this batch"),
+        _ => tracing::warn!(%status, "answer of an entity is lost, the server will ask again"),
+    }
 }
 
 /// What a worker has to say about an item it has worked on.

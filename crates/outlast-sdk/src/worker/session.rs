@@ -176,6 +176,7 @@ impl Session<'_> {
                     drop(in_hand);
                 });
             }
+            Refused::Batch { status } => perform::batch_refused(&status),
             Refused::Turn { token, status } => {
                 tokio::spawn(async move { perform::turn_refused(&shared, token, status).await });
             }
@@ -222,10 +223,12 @@ impl Session<'_> {
                 perform::activity(self.shared, request, token, (self.in_hand.clone(), way));
             }
             Some(Item::EntityRequest(request)) => {
-                perform::entity(self.shared, Batch::from_v1(request), token, self.in_hand.clone());
+                let batch = Batch::from_v1(request);
+                perform::entity(self.shared, batch, token, (self.in_hand.clone(), way));
             }
             Some(Item::EntityRequestV2(request)) => {
-                perform::entity(self.shared, Batch::from_v2(request), token, self.in_hand.clone());
+                let batch = Batch::from_v2(request);
+                perform::entity(self.shared, batch, token, (self.in_hand.clone(), way));
             }
             Some(Item::HealthPing(_)) | None => {}
         }

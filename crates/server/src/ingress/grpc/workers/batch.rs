@@ -23,21 +23,29 @@ use super::answers::{abandon as give_back, answer_with, give_up, token};
 use super::turn;
 use crate::dispatch::Task;
 use crate::ingress::grpc::call::Call;
-use crate::ingress::grpc::{check, convert};
+use crate::ingress::grpc::{check, convert, status};
+use crate::node::Hub;
+use crate::observe::codes;
 
 /// A batch's outcome.
 pub(in crate::ingress::grpc) async fn complete(
     call: Call,
     answer: proto::EntityBatchResult,
 ) -> Result<proto::CompleteTaskResponse, Status> {
-    let hub = call.hub().await?;
-    let token = token(&hub, &answer.completion_token)?;
+    settle(&*call.hub().await?, answer).await?;
+    Ok(proto::CompleteTaskResponse {})
+}
+
+/// Brings a batch's outcome to its partition; returns once it is durable.
+pub(super) async fn settle(hub: &Hub, answer: proto::EntityBatchResult) -> Result<(), Status> {
+    let token = token(hub, &answer.completion_token)?;
     let Task::Batch { turn: number, delivered } = token.task else {
-        return Err(Status::invalid_argument("the completion token is not an entity batch's"));
+        let told = "the completion token is not an entity batch's";
+        return Err(status::invalid(&codes::TOKEN_INVALID, told));
     };
     let count = u32::try_from(answer.results.len()).unwrap_or(u32::MAX);
     if count > delivered {
-        return Err(give_up(&hub, &token, &format!("{count} results for {delivered} operations")));
+        return Err(give_up(hub, &token, &format!("{count} results for {delivered} operations")));
     }
     if count == 0 || answer.requires_state || answer.failure_details.is_some() {
         // Nothing was done: another worker may do better, or this one later.
@@ -46,7 +54,7 @@ pub(in crate::ingress::grpc) async fn complete(
             tracing::warn!(code = "OL-3008", hub = hub.name(), entity = %token.instance, why, "a worker could not run an entity's batch");
         }
         hub.dispatch().abandoned(&token);
-        return Ok(proto::CompleteTaskResponse {});
+        return Ok(());
     }
     let command = CompleteEntityBatch {
         entity: token.instance.as_str().to_owned(),
@@ -56,8 +64,7 @@ pub(in crate::ingress::grpc) async fn complete(
         delivered,
         ..kept(answer)
     };
-    answer_with(&hub, &token, Command::CompleteEntityBatch(command)).await?;
-    Ok(proto::CompleteTaskResponse {})
+    answer_with(hub, &token, Command::CompleteEntityBatch(command)).await
 }
 
 /// Takes a batch back.

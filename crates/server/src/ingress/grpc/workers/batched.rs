@@ -13,18 +13,21 @@ use std::task::{Context, Poll};
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use outlast_proto::durable_task::EntityBatchResult;
 use outlast_proto::worker::{Refusal, ToWorker};
 use prost::Message as _;
 use prost::encoding::{WireType, encode_key, encode_varint};
 use tokio_stream::Stream;
 use tonic::{Status, Streaming};
 
-use super::answers;
 use super::stream::{self, WorkItems};
 use super::wire::{ActivityAnswer, FromWorker, TurnAnswer};
+use super::{answers, batch};
 use crate::ingress::grpc::call::Call;
 use crate::ingress::grpc::server::Shared;
+use crate::ingress::grpc::status;
 use crate::node::Hub;
+use crate::observe::codes;
 
 /// The path of the call.
 pub(in crate::ingress::grpc) const PATH: &str = "/outlast.v1.WorkerStream/Work";
@@ -42,7 +45,7 @@ pub(in crate::ingress::grpc) async fn work(
 ) -> Result<Work, Status> {
     let first = incoming.message().await?;
     let Some(opening) = first.and_then(|first| first.opening) else {
-        return Err(Status::invalid_argument("a worker's first message is its opening"));
+        return Err(status::invalid(&codes::METADATA_INVALID, "a worker's first message is its opening"));
     };
     let hub = call.hub().await?;
     let shared = Arc::clone(&call.shared);
@@ -116,16 +119,15 @@ impl Work {
     }
 
     fn take(&mut self, message: FromWorker) -> Result<(), Status> {
-        let FromWorker { opening, turns, activities, returned, number } = message;
+        let FromWorker { opening, turns, activities, returned, number, batches } = message;
         if opening.is_some() {
-            return Err(Status::invalid_argument("only a worker's first message is an opening"));
+            let told = "only a worker's first message is an opening";
+            return Err(status::invalid(&codes::METADATA_INVALID, told));
         }
-        let answers = turns.len() + activities.len();
+        let answers = turns.len() + activities.len() + batches.len();
         if answers > 0 && number <= self.unsettled.last {
-            return Err(Status::invalid_argument(format!(
-                "message {number} comes after {}: numbers rise",
-                self.unsettled.last
-            )));
+            let told = format!("message {number} comes after {}: numbers rise", self.unsettled.last);
+            return Err(status::invalid(&codes::METADATA_INVALID, told));
         }
         self.unsettled.opened(number, answers);
         for answer in turns {
@@ -134,6 +136,9 @@ impl Work {
         }
         for answer in activities {
             self.answering.push(Box::pin(settle_activity(Arc::clone(&self.hub), number, answer)));
+        }
+        for answer in batches {
+            self.answering.push(Box::pin(settle_batch(Arc::clone(&self.hub), number, answer)));
         }
         for token in returned {
             answers::give_back(&self.hub, &token);
@@ -199,6 +204,12 @@ async fn settle_turn(
 async fn settle_activity(hub: Arc<Hub>, number: u64, answer: ActivityAnswer) -> (u64, Option<Refusal>) {
     let token = answer.completion_token.clone();
     let settled = answers::settle_activity(&hub, answer).await;
+    (number, settled.err().map(|status| refusal(token, &status)))
+}
+
+async fn settle_batch(hub: Arc<Hub>, number: u64, answer: EntityBatchResult) -> (u64, Option<Refusal>) {
+    let token = answer.completion_token.clone();
+    let settled = batch::settle(&hub, answer).await;
     (number, settled.err().map(|status| refusal(token, &status)))
 }
 

@@ -4,7 +4,7 @@
 //! Field numbers are those of `orchestrator_service.proto`; a test holds them together.
 
 use engine::event::{Action, FailureDetails, OrchestrationTraceContext};
-use outlast_proto::durable_task::GetWorkItemsRequest;
+use outlast_proto::durable_task::{EntityBatchResult, GetWorkItemsRequest};
 
 /// `OrchestratorResponse`.
 #[expect(clippy::struct_excessive_bools, reason = "the wire's fields")]
@@ -56,6 +56,8 @@ pub(in crate::ingress::grpc) struct FromWorker {
     pub(in crate::ingress::grpc) returned: Vec<String>,
     #[prost(uint64, tag = "5")]
     pub(in crate::ingress::grpc) number: u64,
+    #[prost(message, repeated, tag = "6")]
+    pub(in crate::ingress::grpc) batches: Vec<EntityBatchResult>,
 }
 
 #[cfg(test)]
