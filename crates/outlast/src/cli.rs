@@ -6,7 +6,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    completions, config, demo, dev, doctor, events, explain, hub, instance, schedule, serve, status,
+    completions, config, demo, dev, doctor, entity, events, explain, hub, instance, schedule, serve, status,
 };
 
 /// Durable orchestrations that outlast machines, racks and regions.
@@ -75,6 +75,9 @@ pub(crate) enum Command {
     /// Instances: start, look, wait, and act on them
     #[command(subcommand)]
     Instance(instance::Instance),
+    /// Entities: what they keep, who holds them, signals
+    #[command(subcommand)]
+    Entity(entity::Entity),
     /// Lifecycle events: the feed, who is told, what could not be delivered
     #[command(subcommand)]
     Events(events::Events),

@@ -344,7 +344,7 @@ impl World {
                 _ => None,
             })
             .collect();
-        let filter = EntitiesFilter { transient: true, ..EntitiesFilter::default() };
+        let filter = EntitiesFilter { kind: view::EntitiesKind::All, ..EntitiesFilter::default() };
         let entities = self.kept.ask(|rows| view::entities(rows, &filter, None, 100)).entities;
         let epoch = Epoch { lineage: Lineage(LINEAGE), lease: LeaseEpoch(1), term: self.kept.id.term };
         for entity in entities {

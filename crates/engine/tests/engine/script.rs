@@ -13,7 +13,7 @@ use engine::partition::StatusName;
 use engine::partition::command::*;
 use engine::partition::effect::{Effect, Effects};
 use engine::partition::entities::waits;
-use engine::partition::view::{self, Batch, EntitiesFilter, Turn};
+use engine::partition::view::{self, Batch, EntitiesFilter, EntitiesKind, Turn};
 use prost::Message as _;
 
 use crate::entity_words;
@@ -309,7 +309,7 @@ impl Script {
             prefix: words.get("prefix").unwrap_or_default(),
             modified_from: words.get("from").map(|at| words::moment(&at).into()),
             modified_to: words.get("to").map(|at| words::moment(&at).into()),
-            transient: words.has("transient"),
+            kind: if words.has("transient") { EntitiesKind::All } else { EntitiesKind::WithState },
         };
         let (mut told, mut after) = (String::new(), None);
         loop {

@@ -12,6 +12,16 @@ pub(crate) fn instances(hub: &str) -> String {
     format!("{}/instances", self::hub(hub))
 }
 
+/// A path made of a hub and an entity.
+pub(crate) fn entity(hub: &str, id: &str) -> String {
+    format!("{}/{}", entities(hub), encoded(id))
+}
+
+/// The path of a hub's entities.
+pub(crate) fn entities(hub: &str) -> String {
+    format!("{}/entities", self::hub(hub))
+}
+
 /// The path of a hub.
 pub(crate) fn hub(name: &str) -> String {
     format!("/api/v1/hubs/{}", encoded(name))

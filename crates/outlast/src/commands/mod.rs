@@ -8,10 +8,12 @@ pub(crate) mod consent;
 pub(crate) mod demo;
 pub(crate) mod dev;
 pub(crate) mod doctor;
+pub(crate) mod entity;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod hub;
 pub(crate) mod instance;
+mod pages;
 pub(crate) mod schedule;
 pub(crate) mod serve;
 pub(crate) mod status;
@@ -31,6 +33,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failed> {
         Command::Status(status) => ask(status.run(global)),
         Command::Hub(hub) => ask(hub.run(global)),
         Command::Instance(instance) => ask(instance.run(global)),
+        Command::Entity(entity) => ask(entity.run(global)),
         Command::Events(events) => ask(events.run(global)),
         Command::Schedule(schedule) => ask(schedule.run(global)),
         Command::Explain(explain) => explain.run(global),

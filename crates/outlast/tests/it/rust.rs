@@ -9,8 +9,9 @@ use std::time::Duration;
 use outlast_sdk::testing::replay;
 use outlast_sdk::{
     ActivityContext, Client, Context, Ended, Event, Failure, Query, Retry, Running, Status, Worker, activity,
-    orchestration,
+    entity, orchestration,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::scratch::Scratch;
 use crate::server::Server;
@@ -81,6 +82,19 @@ async fn steps(ctx: Context, count: u32) -> Result<u32, Failure> {
     Ok(sum)
 }
 
+#[derive(Default, Serialize, Deserialize)]
+struct Counter {
+    value: i64,
+}
+
+#[entity]
+impl Counter {
+    fn add(&mut self, amount: i64) -> i64 {
+        self.value += amount;
+        self.value
+    }
+}
+
 /// Runs a worker and a client of a fresh server around the body.
 fn with<F: Future<Output = Result<(), outlast_sdk::Error>>>(
     body: impl FnOnce(Client) -> F,
@@ -105,7 +119,8 @@ async fn worker(server: &Server, hub: &str) -> Running {
         .orchestration(counts)
         .orchestration(steps)
         .activity(sell)
-        .activity(step);
+        .activity(step)
+        .entity::<Counter>();
     let running = worker.start().expect("the address is one");
     running.connected().await;
     running
@@ -241,4 +256,33 @@ fn steps_of_a_speculative_hub_go_on_after_the_server_is_killed_under_its_worker(
     server.ask(&["hub", "create", "fast", "--mode", "speculative"]);
     steps_survive_kills(&mut server, "fast");
     assert_eq!(server.ask(&["hub", "show", "fast"])["mode"], "speculative");
+}
+
+#[test]
+fn an_entity_is_driven_from_the_command_line_and_answers_in_lists() {
+    let (server, _scratch) = with(async |client| {
+        for amount in 1..=100 {
+            client.signal::<Counter>("a").add(amount).await?;
+        }
+        let deadline = std::time::Instant::now() + DEADLINE;
+        while client.entity::<Counter>("a").await?.is_none_or(|it| it.state.value < 5_050) {
+            assert!(std::time::Instant::now() < deadline, "its operations are done");
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    });
+    let shown = server.ask(&["entity", "show", "@Counter@a"]);
+    assert_eq!((&shown["state"]["value"], &shown["backlog"]), (&5_050.into(), &0.into()), "{shown}");
+    // Nobody works any more: what is signalled waits.
+    server.ask(&["entity", "signal", "@counter@a", "add", "--data", "1"]);
+    server.ask(&["entity", "signal", "@counter@b", "add", "--data", "1", "--at", "2100-01-01T00:00:00Z"]);
+    let listed = server.ask(&["entity", "list", "--name", "Counter", "--values"]);
+    assert_eq!(listed["entities"].as_array().map(Vec::len), Some(1), "one is not there yet: {listed}");
+    assert_eq!(listed["entities"][0]["backlog"], 1, "{listed}");
+    assert_eq!(server.ask(&["entity", "delete", "@counter@a", "--yes"])["entities"][0]["purged"], 1);
+    assert!(server.ask(&["entity", "show", "@counter@a"])["state"].is_null());
+    assert_eq!(server.ask(&["entity", "resume", "@counter@a"])["entities"][0]["changed"], false);
+    assert_eq!(server.ask(&["entity", "list", "--stuck"])["entities"], serde_json::json!([]));
+    server.outlast(&["entity", "show", "@counter@nobody"]).failed_with(4);
+    server.outlast(&["entity", "show", "nobody"]).failed_with(2);
 }

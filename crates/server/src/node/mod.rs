@@ -7,6 +7,7 @@
 
 pub mod budget;
 mod counting;
+mod entities;
 mod feeds;
 pub mod hub;
 mod hubs;
@@ -28,6 +29,7 @@ use storage::{GroupKey, GroupLog};
 use tokio::sync::{oneshot, watch};
 
 use self::budget::Budget;
+pub use self::entities::{EntityPlace, States};
 pub use self::hub::Hub;
 pub use self::hubs::{HUB_DEFAULT, HubError};
 pub use self::start::{Platform, StartError};

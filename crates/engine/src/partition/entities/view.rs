@@ -68,8 +68,20 @@ pub struct EntitiesFilter {
     pub modified_from: Option<Timestamp>,
     /// Changed before.
     pub modified_to: Option<Timestamp>,
+    /// Of which kind.
+    pub kind: EntitiesKind,
+}
+
+/// Which kind of entities are meant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum EntitiesKind {
+    /// Those that have a state.
+    #[default]
+    WithState,
     /// Also those that have no state, only a lock or something waiting.
-    pub transient: bool,
+    All,
+    /// Those that no worker can run, with a state or without.
+    Stuck,
 }
 
 /// A page of entities.
@@ -153,7 +165,12 @@ fn bare(entity: Entity) -> EntityView {
 
 impl EntitiesFilter {
     fn accepts(&self, view: &EntityView) -> bool {
-        (view.state_bytes.is_some() || self.transient)
+        let of_kind = match self.kind {
+            EntitiesKind::WithState => view.state_bytes.is_some(),
+            EntitiesKind::All => true,
+            EntitiesKind::Stuck => view.stuck.is_some(),
+        };
+        of_kind
             && self.modified_from.is_none_or(|from| view.modified >= from)
             && self.modified_to.is_none_or(|to| view.modified < to)
     }

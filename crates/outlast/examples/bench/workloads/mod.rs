@@ -3,6 +3,7 @@
 //!
 //! Not here: times as bounds. A slow machine is not a failure; one commit too many is.
 
+mod entity;
 mod event;
 mod fan_out;
 mod hello;
@@ -22,12 +23,13 @@ use tokio::task::JoinSet;
 use crate::process::Server;
 
 /// All of them, in the order in which they run: the short ones first.
-pub(crate) const NAMES: [&str; 12] = [
+pub(crate) const NAMES: [&str; 13] = [
     "idle",
     "latency",
     "latency_batched",
     "latency_speculative",
     "event",
+    "entity",
     "fan_out",
     "fan_out_batched",
     "timers",
@@ -56,6 +58,7 @@ pub(crate) async fn run(name: &str) -> anyhow::Result<String> {
         "latency_batched" => latency::run(server, Protocol::Batched, 7.0).await,
         "latency_speculative" => latency::run(server, Protocol::Batched, 2.0).await,
         "event" => event::run(server).await,
+        "entity" => entity::run(server).await,
         "fan_out" => fan_out::run(server, Protocol::Published).await,
         "fan_out_batched" => fan_out::run(server, Protocol::Batched).await,
         "timers" => timers::run(server).await,

@@ -157,7 +157,8 @@ fn named(ids: &[String]) -> String {
     }
 }
 
-fn ids(arguments: Vec<String>) -> Result<Vec<String>, Failed> {
+/// The ids that are meant: those given, or with `-` those on standard input.
+pub(in crate::commands) fn ids(arguments: Vec<String>) -> Result<Vec<String>, Failed> {
     if arguments != ["-"] {
         return Ok(arguments);
     }

@@ -7,6 +7,7 @@ mod act;
 mod read;
 mod start;
 
+pub(super) use act::ids;
 use clap::Subcommand;
 
 use crate::api::Api;
@@ -77,7 +78,7 @@ impl Instance {
 }
 
 /// A value given on the command line: JSON as it is, a file's with `@FILE`, standard input's with `-`.
-fn value(argument: &str) -> Result<serde_json::Value, Failed> {
+pub(super) fn value(argument: &str) -> Result<serde_json::Value, Failed> {
     let (text, place) = match argument.strip_prefix('@') {
         Some(file) => (std::fs::read_to_string(file), file),
         None if argument == "-" => (std::io::read_to_string(std::io::stdin()), "standard input"),

@@ -11,13 +11,12 @@ use server::observe::codes;
 
 use super::{Call, span};
 use crate::api::path;
+use crate::commands::pages::Pages;
 use crate::failed::{Exit, Failed};
 use crate::output::{self, Column, Single, cell, column, wide};
 
 /// Letters of a value in a table's cell.
 const VALUE_LETTERS_MAX: usize = 60;
-/// The most that one request may ask for.
-const PAGE_MAX: usize = 1000;
 /// How long one request waits before the next is made.
 const WAIT_PIECE: Duration = Duration::from_secs(30);
 
@@ -113,48 +112,10 @@ impl List {
             ("created_before", self.created_before),
             ("values", self.values.then(|| "true".to_owned())),
         ];
-        let pages = Pages { call, path: path::instances(call.hub), name: "instances", query: &base };
-        let (items, next) = pages.read(limit).await?;
-        let mut document = json!({ "schema": 1, "instances": items });
-        if let Some(next) = next {
-            document["next"] = next;
-            if !call.is_quiet {
-                crate::api::note(&format!("there are more than {limit}; see them with --all or --limit"));
-            }
-        }
-        let items = document["instances"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let list = output::List { document: &document, items, columns: COLUMNS, id: "id" };
-        output::print(&list.text(&call.look))?;
+        let path = path::instances(call.hub);
+        let pages = Pages { api: &call.api, path, name: "instances", query: &base };
+        pages.print(limit, COLUMNS, (&call.look, call.is_quiet)).await?;
         Ok(Exit::Done)
-    }
-}
-
-/// A list that comes in pages.
-struct Pages<'a> {
-    call: &'a Call<'a>,
-    path: String,
-    name: &'static str,
-    query: &'a [(&'static str, Option<String>)],
-}
-
-impl Pages<'_> {
-    /// Reads up to the limit; the second part says where the rest begins.
-    async fn read(&self, limit: usize) -> Result<(Vec<Value>, Option<Value>), Failed> {
-        let mut items = Vec::new();
-        let mut cursor = None;
-        loop {
-            let mut query = self.query.to_vec();
-            query.push(("limit", Some((limit - items.len()).clamp(1, PAGE_MAX).to_string())));
-            query.push(("cursor", cursor.take()));
-            let mut page = self.call.api.get(&(self.path.clone() + &path::query(&query))).await?;
-            if let Value::Array(more) = page[self.name].take() {
-                items.extend(more);
-            }
-            match page["next"].as_str() {
-                Some(next) if items.len() < limit => cursor = Some(next.to_owned()),
-                next => return Ok((items, next.map(Value::from))),
-            }
-        }
     }
 }
 
@@ -178,7 +139,8 @@ pub(crate) struct History {
 impl History {
     pub(super) async fn run(self, call: &Call<'_>) -> Result<Exit, Failed> {
         let path = path::instance(call.hub, &self.id) + "/history";
-        let (items, next) = Pages { call, path, name: "events", query: &[] }.read(self.limit).await?;
+        let (items, next) =
+            Pages { api: &call.api, path, name: "events", query: &[] }.read(self.limit).await?;
         let mut document = json!({ "schema": 1, "events": items });
         if let Some(next) = next {
             document["next"] = next;

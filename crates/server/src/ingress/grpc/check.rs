@@ -27,7 +27,7 @@ pub(super) fn instance_id(text: &str) -> Result<InstanceId, Status> {
 /// An entity's id.
 pub(super) fn entity_id(text: &str) -> Result<EntityId, Status> {
     EntityId::parse(text)
-        .map_err(|invalid| Status::invalid_argument(format!("{invalid}, but this is {}", shown(text))))
+        .map_err(|problem| invalid(&codes::ID_INVALID, format!("{problem}, but this is {}", shown(text))))
 }
 
 fn shown(text: &str) -> String {

@@ -30,7 +30,7 @@ const PAGE_DEFAULT: usize = 100;
 /// Instances in a page at most; Python's default is "all".
 const PAGE_MAX: usize = 1_000;
 /// Bytes in a page: below 4 MiB with room for one more small instance and the frame.
-pub(super) const PAGE_BYTES_MAX: usize = 3 << 20;
+const PAGE_BYTES_MAX: usize = 3 << 20;
 /// Reads of partitions for one page, each of at most 256 rows: a filter that little passes gives short
 /// pages, not slow ones. Whoever asks goes on where this one ended.
 pub(super) const READS_MAX: usize = 64;

@@ -73,7 +73,8 @@ pub(super) fn refusal(refusal: Refusal, instance: &str) -> Status {
             coded(&codes::INBOX_FULL, Code::ResourceExhausted, told)
         }
         Refusal::MailboxFull => {
-            Status::resource_exhausted(format!("the mailbox of entity {instance:?} is full"))
+            let told = format!("the mailbox of entity {instance:?} is full; the signal was not kept");
+            coded(&codes::MAILBOX_FULL, Code::ResourceExhausted, told)
         }
         Refusal::TooManySchedules => {
             coded(&codes::SCHEDULES_FULL, Code::ResourceExhausted, "there are too many schedules")

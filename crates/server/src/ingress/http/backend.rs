@@ -7,12 +7,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use engine::id::InstanceId;
+use engine::id::{EntityId, InstanceId};
 use engine::partition::command::Command;
 use engine::partition::effect::Reply;
 use engine::partition::schedules::command::{ChangeSchedule, PutSchedule};
 use engine::time::Timestamp;
 
+use super::entities::{Entity, EntityFilter, EntityPage};
 use super::feed::{Letter, Resend, SubscriptionStatus};
 use super::model::{History, Hub, Instance, NewHub, NodeStatus, Status};
 use super::problem::Problem;
@@ -87,6 +88,16 @@ pub trait Backend: Send + Sync + 'static {
     fn put_schedule(&self, hub: String, command: PutSchedule) -> Answer<'_, ()>;
     /// Does something to a schedule.
     fn change_schedule(&self, hub: String, command: ChangeSchedule) -> Answer<'_, ()>;
+    /// An entity with its state.
+    fn entity(&self, hub: String, id: EntityId) -> Answer<'_, Option<Entity>>;
+    /// A page of entities after a place that an earlier page named.
+    fn entities(
+        &self,
+        hub: String,
+        filter: EntityFilter,
+        after: Option<String>,
+        limit: usize,
+    ) -> Answer<'_, EntityPage>;
     /// A page of a hub's lifecycle events beyond a place, and the place behind it.
     fn events(
         &self,

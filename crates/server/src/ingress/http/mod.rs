@@ -9,6 +9,8 @@
 
 mod backend;
 mod cursor;
+#[expect(unused_qualifications, reason = "in what utoipa's macros write")]
+mod entities;
 mod extract;
 #[expect(unused_qualifications, reason = "in what utoipa's macros write")]
 mod feed;
@@ -39,6 +41,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::MethodRouter;
 
 pub use backend::{Answer, Backend, Filter, Page};
+pub use entities::{Entity, EntityFilter, EntityList, EntityLock, EntityPage};
 pub use feed::{EventList, Letter, LetterList, Resend, Resent, SubscriptionList, SubscriptionStatus};
 pub use model::*;
 pub use node::{Addresses, NodeApi};

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use engine::catalog::HubView;
-use engine::id::{InstanceId, PartitionId};
+use engine::id::{EntityId, InstanceId, PartitionId};
 use engine::partition::command::Command;
 use engine::partition::effect::Reply;
 use engine::partition::schedules::command::{ChangeSchedule, PutSchedule};
@@ -19,6 +19,7 @@ use prost::Message as _;
 use tokio::sync::watch;
 
 use super::backend::{Answer, Backend, Filter, Page};
+use super::entities::{self, Entity, EntityFilter, EntityPage};
 use super::feed::{self, Letter, Resend, SubscriptionStatus};
 use super::model::{self, NewHub, NodeStatus, SCHEMA, Status, Warning};
 use super::problem::Problem;
@@ -372,7 +373,7 @@ impl Backend for NodeApi {
     fn ask(&self, hub: String, id: InstanceId, command: Command) -> Answer<'_, Reply> {
         Box::pin(async move {
             let hub = match &command {
-                Command::StartOrchestration(_) => {
+                Command::StartOrchestration(_) | Command::SignalEntity(_) => {
                     self.node()?.hub(&hub).await.map_err(|error| from_hub(&error))?
                 }
                 _ => self.hub(&hub).await?,
@@ -429,6 +430,20 @@ impl Backend for NodeApi {
 
     fn change_schedule(&self, hub: String, command: ChangeSchedule) -> Answer<'_, ()> {
         Box::pin(async move { schedules::change(&*self.hub(&hub).await?, self.wall(), command).await })
+    }
+
+    fn entity(&self, hub: String, id: EntityId) -> Answer<'_, Option<Entity>> {
+        Box::pin(async move { entities::show(&*self.hub(&hub).await?, &id).await })
+    }
+
+    fn entities(
+        &self,
+        hub: String,
+        filter: EntityFilter,
+        after: Option<String>,
+        limit: usize,
+    ) -> Answer<'_, EntityPage> {
+        Box::pin(async move { entities::list(&*self.hub(&hub).await?, filter, after, limit).await })
     }
 
     fn events(

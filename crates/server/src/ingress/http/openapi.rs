@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
+use super::entities::routes as entities;
 use super::feed::routes as feed;
 use super::problem::ProblemBody;
 use super::routes::{actions, hubs, instances, node};
@@ -28,6 +29,7 @@ use super::schedules::routes as schedules;
         instances::list, instances::start, instances::show, instances::history, instances::wait,
         schedules::list, schedules::show, schedules::create, schedules::update, schedules::delete,
         schedules::pause, schedules::resume, schedules::trigger,
+        entities::list, entities::show, entities::signal, entities::resume, entities::delete,
         feed::list, feed::subscriptions, feed::dead, feed::resend,
         actions::purge, actions::raise, actions::suspend, actions::resume, actions::terminate,
         actions::restart, actions::rewind,

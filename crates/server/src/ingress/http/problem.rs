@@ -109,6 +109,8 @@ const STATUSES: &[(&Code, StatusCode)] = &[
     (&codes::ORIGIN_NOT_ALLOWED, StatusCode::FORBIDDEN),
     (&codes::DENIED, StatusCode::FORBIDDEN),
     (&codes::INBOX_FULL, StatusCode::TOO_MANY_REQUESTS),
+    (&codes::ENTITY_NOT_FOUND, StatusCode::NOT_FOUND),
+    (&codes::MAILBOX_FULL, StatusCode::TOO_MANY_REQUESTS),
     (&codes::CURSOR_INVALID, StatusCode::BAD_REQUEST),
     (&codes::UNSUPPORTED, StatusCode::NOT_IMPLEMENTED),
     (&codes::IDEMPOTENCY_KEY_INVALID, StatusCode::BAD_REQUEST),

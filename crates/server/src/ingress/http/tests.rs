@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::Body;
-use engine::id::{InstanceId, LogId};
+use engine::id::{EntityId, InstanceId, LogId};
 use engine::partition::command::Command;
 use engine::partition::effect::{Refusal, Reply};
 use engine::partition::schedules::command::{ChangeSchedule, PutSchedule};
@@ -26,13 +26,15 @@ pub(super) struct Fake {
     reply: Option<Reply>,
     instances: BTreeMap<String, Instance>,
     history: Vec<HistoryEvent>,
+    entities: Vec<Entity>,
     asked: Mutex<Vec<Command>>,
 }
 
 impl Default for Fake {
     fn default() -> Self {
         let (instances, history) = (BTreeMap::new(), (1..=5).map(event).collect());
-        Self { ready: true, reply: Some(Reply::Done), instances, history, asked: Mutex::default() }
+        let (entities, asked) = (Vec::new(), Mutex::default());
+        Self { ready: true, reply: Some(Reply::Done), instances, history, entities, asked }
     }
 }
 
@@ -55,6 +57,11 @@ impl Fake {
     pub(super) fn natural(instances: BTreeMap<String, Instance>, history: Vec<HistoryEvent>) -> Self {
         Self { reply: None, instances, history, ..Self::default() }
     }
+
+    /// The same node with entities.
+    pub(super) fn with_entities(self, entities: Vec<Entity>) -> Self {
+        Self { entities, ..self }
+    }
 }
 
 /// What a partition would say that has this instance.
@@ -63,6 +70,7 @@ fn natural_reply(instance: Option<&Instance>, id: InstanceId, command: &Command)
     match (command, instance.map(|instance| instance.status.is_final())) {
         (Command::StartOrchestration(_), Some(false)) => Reply::Refused(Refusal::InstanceExists),
         (Command::StartOrchestration(_), None | Some(true)) => Reply::Started { instance: id, by },
+        (Command::SignalEntity(_), _) => Reply::Done,
         (Command::Purge(_), finished) => Reply::Purged { count: u32::from(finished == Some(true)) },
         (_, None) => Reply::Refused(Refusal::InstanceNotFound),
         (Command::Restart(_), Some(false)) => Reply::Refused(Refusal::NotEnded),
@@ -219,6 +227,20 @@ impl Backend for Fake {
         answer(())
     }
 
+    fn entity(&self, _hub: String, id: EntityId) -> Answer<'_, Option<Entity>> {
+        answer(self.entities.iter().find(|found| found.id == id.as_str()).cloned())
+    }
+
+    fn entities(
+        &self,
+        _hub: String,
+        filter: EntityFilter,
+        after: Option<String>,
+        limit: usize,
+    ) -> Answer<'_, EntityPage> {
+        answer(entities::tests::page(&self.entities, &filter, after, limit))
+    }
+
     fn events(&self, _hub: String, after: Option<String>, _limit: usize) -> Answer<'_, (Vec<Value>, String)> {
         answer((Vec::new(), after.unwrap_or_default()))
     }
@@ -267,7 +289,7 @@ pub(super) struct Reached {
 }
 
 impl Reached {
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
@@ -308,11 +330,11 @@ impl Api {
         Reached { status: parts.status, headers: parts.headers, text }
     }
 
-    async fn get(&self, path: &str) -> Reached {
+    pub(super) async fn get(&self, path: &str) -> Reached {
         self.send(request("GET", path).body(Body::empty()).expect("a request")).await
     }
 
-    async fn post(&self, path: &str, body: Value) -> Reached {
+    pub(super) async fn post(&self, path: &str, body: Value) -> Reached {
         let request = request("POST", path).header("content-type", "application/json");
         self.send(request.body(Body::from(body.to_string())).expect("a request")).await
     }
@@ -340,7 +362,8 @@ async fn the_description_and_the_routes_agree() {
         assert!(described.contains_key(path), "{path} is not described");
     }
     for (path, item) in described {
-        let concrete = path.replace("{hub}", "orders").replace("{id}", "x").replace("{code}", "OL-2001");
+        let id = if path.contains("/entities/") { "@counter@a" } else { "x" };
+        let concrete = path.replace("{hub}", "orders").replace("{id}", id).replace("{code}", "OL-2001");
         let concrete = concrete.replace("{name}", "approved");
         for method in ["get", "post", "delete", "put", "patch"] {
             let reached = api.plain(&method.to_uppercase(), &concrete).await;
@@ -360,49 +383,6 @@ async fn the_description_and_the_routes_agree() {
 }
 
 #[tokio::test]
-async fn a_start_is_one_command_with_the_input_as_it_was_sent() {
-    let by = LogId { term: 1, index: 7 };
-    let id = InstanceId::parse("注文/1").expect("an id");
-    let api = Api::new(Fake { reply: Some(Reply::Started { instance: id, by }), ..Fake::default() });
-    let body = r#"{"name": "Order", "id": "注文/1", "input": {"b": 1.50, "a": 2}, "start_at": "2026-11-21T12:00:00Z"}"#;
-    let request = request("POST", "/api/v1/hubs/orders/instances").header("content-type", "application/json");
-    let reached = api.send(request.body(Body::from(body)).expect("a request")).await;
-    assert_eq!(reached.status, StatusCode::CREATED, "{}", reached.text);
-    assert_eq!(reached.headers["location"], "/api/v1/hubs/orders/instances/%E6%B3%A8%E6%96%87%2F1");
-    assert_eq!(reached.json(), json!({"schema": 1, "id": "注文/1", "created": true}));
-    let asked = api.asked();
-    let [Command::StartOrchestration(start)] = asked.as_slice() else { panic!("it is no start") };
-    assert_eq!(start.input.as_deref(), Some(r#"{"b": 1.50, "a": 2}"#));
-    assert_eq!(start.execution.len(), 32);
-    assert_eq!(start.scheduled_start.map(|at| at.seconds), Some(1_795_262_400));
-}
-
-#[tokio::test]
-async fn a_repeat_with_the_same_key_asks_for_the_same_instance() {
-    let api = Api::new(Fake { reply: Some(Reply::Unchanged), ..Fake::default() });
-    for _ in 0..2 {
-        let request = request("POST", "/api/v1/hubs/orders/instances")
-            .header("content-type", "application/json")
-            .header("idempotency-key", "4711");
-        let reached = api.send(request.body(Body::from(r#"{"name": "Order"}"#)).expect("a request")).await;
-        assert_eq!(reached.status, StatusCode::OK);
-        assert_eq!(reached.json()["created"], false);
-    }
-    let ids: Vec<(String, Option<String>)> = api
-        .asked()
-        .into_iter()
-        .map(|command| match command {
-            Command::StartOrchestration(start) => {
-                (start.instance, start.request.map(|request| request.source))
-            }
-            other => panic!("{other:?} is no start"),
-        })
-        .collect();
-    assert_eq!(ids[0], ids[1]);
-    assert_eq!(ids[0].1.as_deref(), Some("key:4711"));
-}
-
-#[tokio::test]
 async fn every_refusal_is_a_problem_with_code_and_next_step() {
     let api = Api::default_with_refusal(Refusal::InstanceNotFound);
     let reached = api.plain("POST", "/api/v1/hubs/orders/instances/x/suspend").await;
@@ -417,8 +397,13 @@ async fn every_refusal_is_a_problem_with_code_and_next_step() {
 }
 
 impl Api {
-    fn default_with_refusal(refusal: Refusal) -> Self {
-        Self::new(Fake { reply: Some(Reply::Refused(refusal)), ..Fake::default() })
+    pub(super) fn default_with_refusal(refusal: Refusal) -> Self {
+        Self::replying(Reply::Refused(refusal))
+    }
+
+    /// A node that answers every command so.
+    pub(super) fn replying(reply: Reply) -> Self {
+        Self::new(Fake { reply: Some(reply), ..Fake::default() })
     }
 }
 

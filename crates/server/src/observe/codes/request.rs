@@ -148,6 +148,16 @@ super::codes! { REQUEST_CODES
         "Nothing was changed; the instance stays failed."
         "Restart it (`outlast instance restart ID`): it begins again with its input, and every step runs again."
     }
+    Error ENTITY_NOT_FOUND "OL-2043" "there is no such entity" {
+        "The task hub has no entity of this id: an entity without a state, a lock or anything waiting does not exist. Names are kept in lower case, keys are case-sensitive."
+        "Nothing was changed."
+        "Check id and hub (`outlast entity list`). The id of an entity has the form `@name@key`."
+    }
+    Error MAILBOX_FULL "OL-2044" "the entity has too many waiting operations" {
+        "The entity has 100,000 operations in its mailbox; more are refused so that it stays workable."
+        "The operation was not kept. Earlier ones are."
+        "Look why the entity does not take them: stuck, locked, or without a worker (`outlast entity show ID`). Then signal it again."
+    }
     Error EVENTS_OFF "OL-2050" "the task hub keeps no lifecycle events" {
         "Lifecycle events were asked for, and the settings name no subscription to this task hub's events and do not ask to keep them."
         "Nothing was changed."

@@ -1,7 +1,6 @@
 //! Clients' calls about entities: signal, read, list, clean up.
 //!
-//! Not here: what these do to an entity (`engine`). Pages are bounded by count and by bytes, as those
-//! of instances are.
+//! Not here: what these do to an entity (`engine`), and what is on a page (`node`).
 
 use std::sync::Arc;
 
@@ -10,16 +9,16 @@ use engine::id::{EntityId, InstanceId, PartitionId};
 use engine::limits::NAME_BYTES_MAX;
 use engine::partition::command::{Command, DeleteEntity, ReleaseLock, RequestId, SignalEntity};
 use engine::partition::effect::Reply;
-use engine::partition::view::{EntitiesFilter, EntityView, LockedEntity};
+use engine::partition::view::{EntitiesFilter, EntitiesKind, EntityView, LockedEntity};
 use outlast_proto::durable_task as proto;
-use prost::Message;
 use tonic::Status;
 
 use super::call::Call;
 use super::cursor::ById;
-use super::query::{PAGE_BYTES_MAX, READS_MAX, page_size};
+use super::query::{READS_MAX, page_size};
 use super::{check, convert, status};
-use crate::node::Hub;
+use crate::node::{EntityPlace, Hub, States};
+use crate::observe::codes;
 
 /// Locked entities read at once.
 const LOCKS_AT_ONCE: usize = 100;
@@ -55,7 +54,8 @@ pub(super) async fn signal(
 
 fn check_request(id: String) -> Result<String, Status> {
     if id.len() > NAME_BYTES_MAX {
-        return Err(Status::invalid_argument(format!("a request id has at most {NAME_BYTES_MAX} bytes")));
+        let told = format!("a request id has at most {NAME_BYTES_MAX} bytes");
+        return Err(status::invalid(&codes::METADATA_INVALID, told));
     }
     Ok(id)
 }
@@ -99,58 +99,26 @@ pub(super) async fn query(
         prefix: query.instance_id_starts_with.unwrap_or_default(),
         modified_from: query.last_modified_from.map(check::time),
         modified_to: query.last_modified_to.map(check::time),
-        transient: query.include_transient,
+        kind: if query.include_transient { EntitiesKind::All } else { EntitiesKind::WithState },
     };
     let size = page_size(query.page_size.unwrap_or(0));
-    let (entities, next) = list(&hub, &filter, start, size, query.include_state).await?;
+    let states = if query.include_state { States::Shown } else { States::Left };
+    let listed = hub.list_entities(&filter, start.map(place_of), size, states).await;
+    let (entities, next) = listed.map_err(|error| status::unavailable(&error))?;
     Ok(proto::QueryEntitiesResponse {
         entities: entities.into_iter().map(metadata).collect(),
-        continuation_token: next.map(|next| next.to_text()),
+        continuation_token: next.map(|next| by_id(&next).to_text()),
     })
 }
 
-/// A page of a hub's entities, and where the next begins.
-async fn list(
-    hub: &Hub,
-    filter: &EntitiesFilter,
-    start: Option<ById>,
-    size: usize,
-    with_state: bool,
-) -> Result<(Vec<EntityView>, Option<ById>), Status> {
-    let mut place = start.unwrap_or(ById { partition: PartitionId(0), after: None });
-    let (mut found, mut bytes) = (Vec::new(), 0);
-    for _ in 0..READS_MAX {
-        if place.partition.0 >= hub.partitions() {
-            return Ok((found, None));
-        }
-        let after = place.after.as_ref().and_then(|id| EntityId::parse(id.as_str()).ok());
-        let page = hub.entities(place.partition, filter.clone(), after, size - found.len()).await;
-        let page = page.map_err(|error| status::unavailable(&error))?;
-        for view in page.entities {
-            let view = if with_state { read_state(hub, view).await? } else { view };
-            bytes += metadata(view.clone()).encoded_len();
-            if bytes > PAGE_BYTES_MAX && !found.is_empty() {
-                return Ok((found, Some(place)));
-            }
-            place.after = Some(view.entity.as_instance().clone());
-            found.push(view);
-        }
-        match page.next {
-            Some(next) => place.after = Some(next.as_instance().clone()),
-            None => place = ById { partition: PartitionId(place.partition.0 + 1), after: None },
-        }
-        if found.len() >= size {
-            break;
-        }
-    }
-    let more = place.partition.0 < hub.partitions();
-    Ok((found, more.then_some(place)))
+fn place_of(by_id: ById) -> EntityPlace {
+    let after = by_id.after.and_then(|id| EntityId::parse(id.as_str()).ok());
+    EntityPlace { partition: by_id.partition, after }
 }
 
-/// The entity with its state; one that has gone since it was listed is shown as it was.
-async fn read_state(hub: &Hub, view: EntityView) -> Result<EntityView, Status> {
-    let found = hub.entity(&view.entity, true).await.map_err(|error| status::unavailable(&error))?;
-    Ok(found.unwrap_or(view))
+fn by_id(place: &EntityPlace) -> ById {
+    let after = place.after.as_ref().map(|entity| entity.as_instance().clone());
+    ById { partition: place.partition, after }
 }
 
 /// Takes locks from orchestrations that are over. Empty entities are never kept, so none is removed.

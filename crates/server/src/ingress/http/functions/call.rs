@@ -18,6 +18,7 @@ use serde_json::value::RawValue;
 use super::super::extract::{is_json, parse_id, parse_name, path_values, read};
 use super::super::problem::Problem;
 use super::Refused;
+use super::payload::quoted;
 use crate::observe::{codes, rfc3339};
 
 /// The task hub of a call that names none, as in gRPC.
@@ -51,12 +52,17 @@ impl Call {
 
     /// `{id}` of the path.
     pub(super) fn id(&self) -> Result<InstanceId, Refused> {
-        Ok(parse_id(self.path.get("id").map_or("", String::as_str))?)
+        Ok(parse_id(self.part("id"))?)
+    }
+
+    /// A part of the path as it is.
+    pub(super) fn part(&self, field: &str) -> &str {
+        self.path.get(field).map_or("", String::as_str)
     }
 
     /// A name in the path.
     pub(super) fn name(&self, field: &str) -> Result<String, Refused> {
-        Ok(parse_name(field, self.path.get(field).map_or("", String::as_str))?)
+        Ok(parse_name(field, self.part(field))?)
     }
 
     /// A parameter that is there and not empty.
@@ -145,6 +151,17 @@ impl Content {
     /// JSON of any type of content; an empty body is no value.
     pub(super) fn value(&self) -> Result<Option<Box<RawValue>>, Refused> {
         if self.bytes.is_empty() { Ok(None) } else { self.json().map(Some) }
+    }
+
+    /// JSON that is sent as such, and anything else as a JSON string; an empty body is no value.
+    pub(super) fn json_or_text(&self) -> Result<Option<Box<RawValue>>, Refused> {
+        if self.is_json || self.bytes.is_empty() {
+            return self.value();
+        }
+        let text = std::str::from_utf8(&self.bytes)
+            .map_err(|error| Problem::new(&codes::BODY_INVALID, error.to_string()))?;
+        let quoted = RawValue::from_string(quoted(text)).expect("a quoted text is JSON");
+        Ok(Some(quoted))
     }
 
     /// JSON that is sent as such.

@@ -86,10 +86,16 @@ pub(super) async fn list(State(app): State<App>, call: Call) -> Result<Response,
     Ok(response)
 }
 
-fn page_size(call: &Call) -> Result<usize, Refused> {
+/// How many are wanted on a page.
+pub(super) fn page_size(call: &Call) -> Result<usize, Refused> {
     let Some(text) = call.get("top") else { return Ok(PAGE) };
     let size = text.parse().ok().filter(|size: &usize| *size > 0);
     size.map(|size| size.min(PAGE_MAX)).ok_or_else(|| unreadable("top", text, "a number from 1"))
+}
+
+/// The end of a span that has `to` in it.
+pub(super) fn just_after(to: Timestamp) -> Timestamp {
+    to.plus(std::time::Duration::from_nanos(1))
 }
 
 /// What the query asks for; `None`: a status that no instance of ours can have.
@@ -113,12 +119,11 @@ pub(super) fn filter(call: &Call) -> Result<Option<Filter>, Refused> {
     if is_asked && statuses.is_empty() {
         return Ok(None);
     }
-    // The end is meant inclusively here.
-    let just_after = |to: Timestamp| to.plus(std::time::Duration::from_nanos(1));
     Ok(Some(Filter {
         statuses,
         prefix: call.get("instanceIdPrefix").unwrap_or("").to_owned(),
         created_from: call.time("createdTimeFrom")?,
+        // The end is meant inclusively here.
         created_before: call.time("createdTimeTo")?.map(just_after),
         values: true,
     }))

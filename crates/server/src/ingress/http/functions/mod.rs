@@ -23,7 +23,6 @@ use http::StatusCode;
 
 use super::App;
 use super::problem::Problem;
-use crate::observe::codes;
 
 /// Where the API begins.
 const BASE: &str = "/runtime/webhooks/durabletask";
@@ -71,13 +70,6 @@ impl From<Problem> for Refused {
             }
             _ => problem,
         })
-    }
-}
-
-impl Refused {
-    /// What this server does not do yet.
-    fn unsupported(what: &str) -> Self {
-        Self(Problem::new(&codes::UNSUPPORTED, format!("{what} not supported yet")))
     }
 }
 

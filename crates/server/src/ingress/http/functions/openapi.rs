@@ -113,12 +113,29 @@ pub(super) struct Restarting {
     restart_with_new_instance_id: Option<bool>,
 }
 
+/// Which entities, and what of them.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes parameters; `call` reads them")]
+pub(super) struct Entities {
+    /// Their states; false where absent.
+    fetch_state: Option<bool>,
+    /// Changed then or later: a date, with or without time and offset.
+    last_operation_time_from: Option<String>,
+    /// Changed then or before.
+    last_operation_time_to: Option<String>,
+    /// Entities on the page; 100 where absent, never more than 1,000.
+    #[param(minimum = 1)]
+    top: Option<u32>,
+}
+
 /// What an entity is to do.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes parameters; `call` reads them")]
 pub(super) struct Operation {
-    /// The operation's name.
+    /// The operation's name; without one where absent.
+    #[param(max_length = 1024)]
     op: Option<String>,
 }
 

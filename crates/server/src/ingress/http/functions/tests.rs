@@ -9,6 +9,7 @@ use std::path::Path;
 use axum::body::Body;
 use serde_json::Value;
 
+use super::super::entities::tests::entity;
 use super::super::model::{Failure, HistoryEvent, Instance, Status, stored_json};
 use super::super::tests::{Api, Fake, Reached, instance, request};
 use super::openapi::document;
@@ -31,7 +32,8 @@ fn node() -> Fake {
     failed.output = None;
     let cause = Failure { kind: "E".to_owned(), message: "no stock".to_owned(), ..Failure::default() };
     failed.failure = Some(cause);
-    Fake::natural(instances, history())
+    let entities = vec![entity("", Some("0")), entity("a", Some("{\"n\":1}")), entity("b", None)];
+    Fake::natural(instances, history()).with_entities(entities)
 }
 
 fn history() -> Vec<HistoryEvent> {

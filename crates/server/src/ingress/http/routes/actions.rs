@@ -203,7 +203,7 @@ pub(in super::super) fn refused(refusal: Refusal, id: &InstanceId) -> Problem {
             Problem::new(&codes::INBOX_FULL, format!("instance {id:?} takes no more events for now"))
         }
         Refusal::MailboxFull => {
-            Problem::new(&codes::INBOX_FULL, format!("entity {id:?} takes no more operations for now"))
+            Problem::new(&codes::MAILBOX_FULL, format!("entity {id:?} takes no more operations for now"))
         }
         Refusal::TooManySchedules => Problem::new(
             &codes::SCHEDULES_FULL,

@@ -153,7 +153,8 @@ fn parse_status(word: &str) -> Result<Status, Problem> {
     })
 }
 
-fn page_size(limit: Option<usize>) -> Result<usize, Problem> {
+/// How many are wanted on a page.
+pub(in super::super) fn page_size(limit: Option<usize>) -> Result<usize, Problem> {
     match limit.unwrap_or(PAGE) {
         limit if (1..=PAGE_MAX).contains(&limit) => Ok(limit),
         limit => {

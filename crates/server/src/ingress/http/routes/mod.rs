@@ -7,10 +7,13 @@ pub(super) mod actions;
 pub(super) mod hubs;
 pub(super) mod instances;
 pub(super) mod node;
+#[cfg(test)]
+mod tests;
 
 use axum::routing::{MethodRouter, get, post};
 
 use super::App;
+use super::entities::routes as entities;
 use super::feed::routes as feed;
 use super::schedules::routes as schedules;
 
@@ -39,6 +42,10 @@ pub(super) fn table() -> Vec<(&'static str, MethodRouter<App>)> {
         ("/api/v1/hubs/{hub}/events/subscriptions", get(feed::subscriptions)),
         ("/api/v1/hubs/{hub}/events/dead", get(feed::dead)),
         ("/api/v1/hubs/{hub}/events/resend", post(feed::resend)),
+        ("/api/v1/hubs/{hub}/entities", get(entities::list)),
+        ("/api/v1/hubs/{hub}/entities/{id}", get(entities::show).delete(entities::delete)),
+        ("/api/v1/hubs/{hub}/entities/{id}/signals/{name}", post(entities::signal)),
+        ("/api/v1/hubs/{hub}/entities/{id}/resume", post(entities::resume)),
         ("/api/v1/hubs/{hub}/instances", get(instances::list).post(instances::start)),
         ("/api/v1/hubs/{hub}/instances/{id}", get(instances::show).delete(actions::purge)),
         ("/api/v1/hubs/{hub}/instances/{id}/history", get(instances::history)),
