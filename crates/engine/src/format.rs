@@ -25,6 +25,7 @@ use crate::partition::state::keys;
 use crate::partition::state::listed::ListedRow;
 use crate::partition::state::meta::MetaRow;
 use crate::partition::state::outbox::OutboxCursor;
+use crate::partition::state::payloads::{IdleRow, PayloadRow};
 use crate::partition::state::queue::QueueChunk;
 use crate::partition::state::requests::{RequestAgeRow, RequestRow};
 use crate::partition::state::sweeps::SweepRow;
@@ -66,6 +67,10 @@ pub(crate) fn check(key: &Key, value: &Bytes) -> Result<(), String> {
         keys::LOCKED => is::<LockedRow>(value),
         schedules::SCHEDULE => is::<schedules::ScheduleRow>(value),
         schedules::DUE => is::<schedules::DueRow>(value),
+        keys::PAYLOAD => is::<PayloadRow>(value),
+        // The text itself.
+        keys::PAYLOAD_PART => Ok(()),
+        keys::PAYLOAD_IDLE => is::<IdleRow>(value),
         catalog::META => is::<catalog::CatalogRow>(value),
         catalog::HUB => is::<catalog::HubRow>(value),
         tag => Err(format!("no room has the tag {tag:#04x}")),
@@ -116,7 +121,8 @@ mod tests {
     fn rows_of_version_1_lose_nothing_when_they_are_read() {
         let first = include_str!("../tests/formats/v1/rows.txt").lines();
         let later = include_str!("../tests/formats/v1/rows-entities.txt").lines();
-        for line in first.chain(later) {
+        let payloads = include_str!("../tests/formats/v1/rows-payloads.txt").lines();
+        for line in first.chain(later).chain(payloads) {
             let (key, value) = line.split_once(' ').unwrap();
             let (key, value) = (Key::from_bytes(unhex(key)), unhex(value));
             check(&key, &value).unwrap();
@@ -145,6 +151,8 @@ mod tests {
                 keys::SCHEDULED => rewrite::<ScheduledRow>(&value),
                 keys::LOCK_REQUEST => rewrite::<LockRequestRow>(&value),
                 keys::LOCKED => rewrite::<LockedRow>(&value),
+                keys::PAYLOAD => rewrite::<PayloadRow>(&value),
+                keys::PAYLOAD_IDLE => rewrite::<IdleRow>(&value),
                 _ => value.to_vec(),
             };
             assert!(again.len() == value.len(), "{key:?} changes when it is written again");

@@ -17,5 +17,6 @@ pub mod id;
 pub mod limits;
 pub mod mutants;
 pub mod partition;
+pub mod payload;
 pub mod rows;
 pub mod time;

@@ -9,13 +9,22 @@ pub const INSTANCE_ID_CHARS_MAX: usize = 100;
 pub const INSTANCE_ID_BYTES_MAX: usize = 400;
 /// Bytes in an orchestration, activity or event name, and in a version.
 pub const NAME_BYTES_MAX: usize = 1_024;
-/// Bytes in one value: an input, a result, an event's payload. Larger ones need the payload room.
-pub const VALUE_BYTES_MAX: usize = 1 << 20;
+/// Bytes in one value: an input, a result, what an event carries, an entity's state. As much as the
+/// published SDKs' own way of keeping large values elsewhere allows, unless they are told otherwise.
+pub const VALUE_BYTES_MAX: usize = 10 << 20;
+/// Bytes in a custom status or a reason: they are shown with every instance, and never held apart.
+pub const NOTE_BYTES_MAX: usize = 1 << 20;
+/// A value above this many bytes is held apart: once, by its content, and where it would stand there is a
+/// short reference. Eight chunks of history or inbox, which are rewritten when they grow.
+pub const PAYLOAD_BYTES_MIN: usize = 64 << 10;
+/// Bytes of a held-apart value in one log entry: what others of the partition wait behind.
+pub const PAYLOAD_PART_BYTES_MAX: usize = 512 << 10;
 /// Bytes in one orchestrator turn's answer, all actions together.
 pub const TURN_BYTES_MAX: usize = 16 << 20;
 /// Bytes in one log entry; storage splits it into frames and commits it whole.
 pub const ENTRY_BYTES_MAX: usize = 32 << 20;
-/// Bytes in one work item: what the published workers accept in one message.
+/// Bytes in one work item, unless a server is told that its workers take more: what the published
+/// workers accept in one message.
 pub const WORK_ITEM_BYTES_MAX: usize = 4 << 20;
 /// Bytes of a history that can be rewound: it is rewritten by one entry.
 pub const REWIND_BYTES_MAX: u64 = 16 << 20;
@@ -50,6 +59,7 @@ pub const REQUEST_WINDOW_SECONDS: u64 = 600;
 
 // A turn's answer and its envelope must fit an entry, or an accepted turn could not be logged.
 const _: () = assert!(TURN_BYTES_MAX * 2 <= ENTRY_BYTES_MAX);
-const _: () = assert!(VALUE_BYTES_MAX < WORK_ITEM_BYTES_MAX);
+const _: () = assert!(VALUE_BYTES_MAX < TURN_BYTES_MAX);
+const _: () = assert!(PAYLOAD_BYTES_MIN < PAYLOAD_PART_BYTES_MAX);
 // A batch goes to the worker together with the entity's state.
-const _: () = assert!(BATCH_BYTES_MAX + 2 * VALUE_BYTES_MAX < WORK_ITEM_BYTES_MAX);
+const _: () = assert!(BATCH_BYTES_MAX < WORK_ITEM_BYTES_MAX);

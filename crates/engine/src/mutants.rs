@@ -44,6 +44,12 @@ pub const LOCK_KEPT_AFTER_THE_END: &str = "lock-kept-after-the-end";
 pub const SCHEDULE_FIRED_EARLY: &str = "schedule-fired-early";
 /// A tick counts again although it was run.
 pub const TICK_FIRED_AGAIN: &str = "tick-fired-again";
+/// A large text goes when one of several references to it goes.
+pub const PAYLOAD_DROPPED_WHILE_REFERENCED: &str = "payload-dropped-while-referenced";
+/// A large text stays for ever.
+pub const PAYLOAD_KEPT_AFTER_THE_LAST_REFERENCE: &str = "payload-kept-after-the-last-reference";
+/// An entry may name a large text that is not here, or not wholly.
+pub const PAYLOAD_NAMED_BEFORE_ITS_PARTS: &str = "payload-named-before-its-parts";
 
 /// Every seeded bug of this crate.
 pub const ALL: &[&str] = &[
@@ -66,6 +72,9 @@ pub const ALL: &[&str] = &[
     LOCK_KEPT_AFTER_THE_END,
     SCHEDULE_FIRED_EARLY,
     TICK_FIRED_AGAIN,
+    PAYLOAD_DROPPED_WHILE_REFERENCED,
+    PAYLOAD_KEPT_AFTER_THE_LAST_REFERENCE,
+    PAYLOAD_NAMED_BEFORE_ITS_PARTS,
 ];
 
 #[cfg(feature = "mutants")]

@@ -186,6 +186,7 @@ fn replicas_agree(world: &mut World) -> Result<(), Violation> {
     require(agreed, "ReplicasAgree", || "some replica does not catch up".to_owned())?;
     world.look_at_all()?;
     every_tick_fires(world)?;
+    payloads_are_named(world)?;
     everything_is_told(world)
 }
 
@@ -196,6 +197,20 @@ fn every_tick_fires(world: &mut World) -> Result<(), Violation> {
     // The last run may still be on its way to another partition.
     world.run(world.now + 500 * MS, |_| false)?;
     world.look_at_ticks()
+}
+
+/// Nothing large is kept that nothing names, once its time is over.
+fn payloads_are_named(world: &mut World) -> Result<(), Violation> {
+    let until = world.now + PEACE;
+    let before = world.idle_payloads()?;
+    while world.idle_payloads()? > 0 {
+        require(world.now < until, "PayloadsAreNamed", || {
+            "some payload that nothing names stays".to_owned()
+        })?;
+        world.run(world.now + LOOK_EVERY, |_| false)?;
+    }
+    world.marks.reach_times("payload that nothing names removed", before);
+    Ok(())
 }
 
 fn everything_is_told(world: &mut World) -> Result<(), Violation> {

@@ -16,11 +16,11 @@ use engine::partition::view::{ActivityTask, Turn};
 use platform::fault::SimEntropy;
 use prost::Message as _;
 use server::dispatch::Item;
-use server::partition::messages::{Request, Unavailable};
+use server::partition::messages::Unavailable;
 
 use crate::checkers::histories::Given;
 use crate::cluster::World;
-use crate::cluster::queue::{Asker, Happening, MS, Micros};
+use crate::cluster::queue::{Asker, MS, Micros};
 use crate::violation::{Violation, require};
 use crate::{entities, program};
 
@@ -100,10 +100,8 @@ impl World {
         self.trace.line(format_args!("{} item {number} {done:?}", self.now));
         self.workers.items.insert(number, done);
         let Some(takes) = self.workers.whim(self.healed) else { return Ok(()) };
-        let request = Box::new(Request::Partition(command));
         let to = self.leader(partition).unwrap_or(0);
-        let asker = Asker::Worker(number);
-        self.queue.push(self.now + takes, Happening::Ask { to, partition, request, asker });
+        self.bring(self.now + takes, (to, partition), command, Asker::Worker(number));
         Ok(())
     }
 
@@ -186,6 +184,10 @@ impl World {
         self.trace.line(format_args!("{} item {item}: {outcome:?}", self.now));
         match outcome {
             Ok(Reply::Done) => {}
+            Ok(Reply::Refused(Refusal::PayloadMissing)) => {
+                self.marks.reach("payload missing where it is named");
+                return Ok(());
+            }
             Ok(Reply::Refused(Refusal::StaleWorkItem)) => {
                 self.marks.reach("completion refused as stale");
                 return Ok(());

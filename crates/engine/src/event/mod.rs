@@ -8,6 +8,7 @@ mod action;
 mod entity;
 mod failure;
 mod kinds;
+mod texts;
 
 use crate::partition::command::Moment;
 
@@ -15,6 +16,7 @@ pub use action::*;
 pub use entity::*;
 pub use failure::*;
 pub use kinds::*;
+pub use texts::*;
 
 /// One event of a history or an inbox.
 #[derive(Clone, PartialEq, prost::Message)]

@@ -14,6 +14,7 @@ use crate::event::{Action, FailureDetails, OrchestrationTraceContext, TraceConte
 pub use crate::partition::entities::command::*;
 use crate::partition::feed::command::{AcknowledgeFeed, ConfigureFeed, ResendEvents};
 pub use crate::partition::message::*;
+pub use crate::partition::payloads::StorePayload;
 use crate::partition::schedules::command::{ChangeSchedule, FireSchedule, PutSchedule};
 use crate::time::Timestamp;
 
@@ -26,7 +27,7 @@ pub struct Entry {
     /// What is asked.
     #[prost(
         oneof = "Command",
-        tags = "10, 11, 12, 13, 14, 15, 18, 19, 20, 21, 22, 23, 25, 26, 27, 30, 31, 32, 50, 51, 70, 71, 72, 73, 74, 80, 81, 82, 85, 86"
+        tags = "10, 11, 12, 13, 14, 15, 18, 19, 20, 21, 22, 23, 25, 26, 27, 28, 30, 31, 32, 50, 51, 70, 71, 72, 73, 74, 80, 81, 82, 85, 86"
     )]
     pub command: Option<Command>,
 }
@@ -102,6 +103,9 @@ pub enum Command {
     /// Client: pause, resume, trigger or delete a schedule.
     #[prost(message, tag = "27")]
     ChangeSchedule(ChangeSchedule),
+    /// Client: a part of a large text, ahead of the command that names it.
+    #[prost(message, tag = "28")]
+    StorePayload(StorePayload),
     /// Worker: an orchestrator turn's answer.
     #[prost(message, tag = "30")]
     CompleteOrchestrationTurn(CompleteOrchestrationTurn),

@@ -157,6 +157,8 @@ pub enum Refusal {
     MailboxFull,
     /// The partition has as many schedules as it may ([`crate::limits::SCHEDULES_MAX`]).
     TooManySchedules,
+    /// The entry names a large text that is not here, or not wholly: it is to be brought again first.
+    PayloadMissing,
 }
 
 /// All effects of one entry, in order.

@@ -16,6 +16,7 @@ use crate::partition::entities::invariants::{
     entities_are_something, entity_calls_are_counted, free_entities_are_taken, locks_are_found,
     mailbox_is_whole,
 };
+use crate::partition::payloads::{idle_payloads_are_found, payloads_are_counted, payloads_are_whole};
 use crate::partition::state::activities::DETACHED;
 use crate::partition::state::children::ChildRow;
 use crate::partition::state::history::read_chunk;
@@ -83,6 +84,12 @@ pub enum Violation {
     SchedulesAreTwoRows(String),
     /// A tick was run before its time.
     TicksNeverEarly(String),
+    /// A large text is counted otherwise than the rows name it.
+    PayloadsAreCounted(String),
+    /// A large text has other parts or bytes than its row says.
+    PayloadsAreWhole(String),
+    /// A large text that nothing names is not on the list of such, or another is.
+    IdlePayloadsAreFound(String),
 }
 
 impl fmt::Display for Violation {
@@ -107,6 +114,7 @@ pub fn check(rows: &WorkingSet) -> Option<Violation> {
     let more = [timers_are_two_rows, outbox_until_acknowledged, finished_lists_ended, terminations_are_found];
     let more = more.into_iter().chain([lists_match_statuses as fn(&Everything) -> Option<Violation>]);
     let entities = [entities_are_something, mailbox_is_whole, locks_are_found, free_entities_are_taken];
+    let payloads = [payloads_are_counted, payloads_are_whole, idle_payloads_are_found];
     let each = [
         history_is_whole,
         inbox_is_whole,
@@ -118,7 +126,7 @@ pub fn check(rows: &WorkingSet) -> Option<Violation> {
         ended_is_quiet,
         entity_calls_are_counted,
     ];
-    let whole = one.into_iter().chain(more).chain(entities).find_map(|check| check(&all));
+    let whole = one.into_iter().chain(more).chain(entities).chain(payloads).find_map(|check| check(&all));
     whole
         .or_else(|| all.instances().find_map(|instance| each.iter().find_map(|check| check(&all, &instance))))
 }
@@ -161,8 +169,13 @@ impl Everything<'_> {
         self.room(KeyBuilder::room(keys::INSTANCE)).filter_map(|(key, bytes)| instance(key, bytes))
     }
 
-    fn meta(&self) -> MetaRow {
+    pub(crate) fn meta(&self) -> MetaRow {
         self.rows.cell(&keys::meta()).flatten().map(decode).unwrap_or_default()
+    }
+
+    /// Every row.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&Key, &Bytes)> {
+        self.rows.iter()
     }
 
     fn has(&self, key: &Key) -> bool {

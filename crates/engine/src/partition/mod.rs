@@ -14,6 +14,7 @@ pub mod invariants;
 mod listing;
 mod message;
 mod outstanding;
+mod payloads;
 pub mod schedules;
 pub(crate) mod state;
 pub mod view;

@@ -14,10 +14,12 @@ use crate::partition::state::entities::{Entity, EntityRow};
 use crate::partition::state::instances::{Instance, InstanceRow};
 use crate::partition::state::keys;
 use crate::partition::state::outbox::OutboxCursor;
+use crate::partition::state::payloads::IdleRow;
 use crate::partition::state::queue::QueueChunk;
 use crate::partition::state::sweeps::SweepRow;
 use crate::partition::state::terminations::TerminationRow;
 use crate::partition::state::timers::DueRow;
+use crate::payload::{Reference, references};
 use crate::rows::{Key, KeyBuilder, Loaded, Needs, Range, Transaction, WorkingSet, decode};
 
 /// Rows a page looks at.
@@ -40,6 +42,7 @@ enum Room {
     Activities,
     Timers,
     Scheduled,
+    IdlePayloads,
     Outbox,
     Terminations,
     Sweeps,
@@ -64,6 +67,7 @@ impl Room {
             Self::Activities => keys::ACTIVITY,
             Self::Timers => keys::TIMER_DUE,
             Self::Scheduled => keys::SCHEDULED,
+            Self::IdlePayloads => keys::PAYLOAD_IDLE,
             Self::Outbox => keys::OUTBOX_CURSOR,
             Self::Terminations => keys::TERMINATION,
             Self::Sweeps => keys::SWEEP,
@@ -74,7 +78,7 @@ impl Room {
         match self {
             Self::Turns | Self::Batches => PAGE_CHUNKS,
             // Only the earliest is awaited; firing it names the next.
-            Self::Timers | Self::Scheduled => 1,
+            Self::Timers | Self::Scheduled | Self::IdlePayloads => 1,
             Self::Activities | Self::Outbox | Self::Terminations | Self::Sweeps => PAGE_ROWS,
         }
     }
@@ -85,7 +89,8 @@ impl Room {
             Self::Batches => Some(Self::Activities),
             Self::Activities => Some(Self::Timers),
             Self::Timers => Some(Self::Scheduled),
-            Self::Scheduled => Some(Self::Outbox),
+            Self::Scheduled => Some(Self::IdlePayloads),
+            Self::IdlePayloads => Some(Self::Outbox),
             Self::Outbox => Some(Self::Terminations),
             Self::Terminations => Some(Self::Sweeps),
             Self::Sweeps => None,
@@ -107,6 +112,7 @@ pub fn outstanding(rows: &WorkingSet, cursor: Cursor) -> Result<(Effects, Option
         Room::Activities
         | Room::Timers
         | Room::Scheduled
+        | Room::IdlePayloads
         | Room::Outbox
         | Room::Terminations
         | Room::Sweeps => {
@@ -116,7 +122,7 @@ pub fn outstanding(rows: &WorkingSet, cursor: Cursor) -> Result<(Effects, Option
             page.last().map(|(key, _)| key.next())
         }
     };
-    let first_only = matches!(room, Room::Timers | Room::Scheduled);
+    let first_only = matches!(room, Room::Timers | Room::Scheduled | Room::IdlePayloads);
     let more = page.len() >= range.limit && !first_only;
     let next = match resume.filter(|_| more) {
         Some(from) => Some(Cursor { room, from: Some(from) }),
@@ -183,6 +189,7 @@ fn rebuild(room: Room, key: &Key, bytes: &Bytes) -> Option<Effect> {
         Room::Activities => decode::<ActivityRow>(bytes).offer(keys::task_of(key)?),
         Room::Timers => Some(Effect::WakeAt(decode::<DueRow>(bytes).due.into())),
         Room::Scheduled => Some(Effect::WakeAt(decode::<ScheduledRow>(bytes).due.into())),
+        Room::IdlePayloads => Some(Effect::WakeAt(decode::<IdleRow>(bytes).until.into())),
         Room::Outbox => {
             let to = PartitionId(u32::from_be_bytes(*key.as_bytes().get(1..)?.first_chunk()?));
             let cursor: OutboxCursor = decode(bytes);
@@ -225,4 +232,19 @@ pub(crate) fn outbox_page(
     let page = tx.range(&to_end)?;
     let sequence = |key: &Key| key.as_bytes().get(5..)?.first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
     Ok(page.iter().filter_map(|(key, bytes)| Some((sequence(key)?, decode(bytes)))).collect())
+}
+
+/// The large texts that the messages for `to` from number `first` to `last` name, each with its message.
+pub(crate) fn outbox_references(
+    rows: &WorkingSet,
+    to: PartitionId,
+    (first, last): (u64, u64),
+) -> Result<Vec<(u64, Reference)>, Needs> {
+    let tx = Transaction::new(rows);
+    let mut found = Vec::new();
+    for sequence in first..=last {
+        let bytes = tx.bytes(&keys::outbox(to, sequence))?.unwrap_or_default();
+        found.extend(references(&bytes).map(|reference| (sequence, reference)));
+    }
+    Ok(found)
 }

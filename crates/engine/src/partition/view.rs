@@ -17,19 +17,21 @@ use crate::limits;
 use crate::partition::command::{ActivityKey, Message, Parent};
 pub use crate::partition::entities::view::*;
 use crate::partition::listing;
-use crate::partition::outstanding::outbox_page;
+use crate::partition::outstanding::{self, outbox_page};
 use crate::partition::state::activities::{ActivityRow, DETACHED};
 use crate::partition::state::dedup::OrphanRow;
 use crate::partition::state::finished::FinishedRow;
-use crate::partition::state::history::{Audience, read_chunk, visible_part};
+use crate::partition::state::history::{Audience, event_in_full, past, read_chunk};
 use crate::partition::state::inbox::InboxItem;
 use crate::partition::state::instances::{Instance, InstanceRow};
 use crate::partition::state::keys;
 use crate::partition::state::meta::MetaRow;
+use crate::partition::state::payloads::{self, PayloadRow, put_in_place};
 use crate::partition::state::queue::Look;
 use crate::partition::state::status::{Status, StatusName};
 use crate::partition::state::values::{Value, ValueRow};
 pub use crate::partition::waiting::*;
+use crate::payload::{PayloadHash, Reference, whole_bytes};
 use crate::rows::{Key, KeyBuilder, Loaded, Needs, Range, Transaction, WorkingSet, decode};
 use crate::time::Timestamp;
 
@@ -57,8 +59,11 @@ pub struct Turn {
     pub new_events: Vec<Bytes>,
     /// What the worker returned with its last turn.
     pub trace: Option<OrchestrationTraceContext>,
-    /// Bytes of past and new events together. Above [`limits::WORK_ITEM_BYTES_MAX`] it is too
-    /// large for a worker that cannot stream history.
+    /// Bytes of the past. Where they are more than was asked for, no worker is sent them in one
+    /// message, and large texts are left out of `past`.
+    pub past_bytes: usize,
+    /// Bytes of past and new events together. Above what a work item may have it is too large for a
+    /// worker that cannot stream history.
     pub bytes: usize,
 }
 
@@ -230,15 +235,30 @@ pub struct Orphan {
     pub at: Timestamp,
 }
 
+/// A large text that is held apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PayloadView {
+    /// Which content.
+    pub hash: PayloadHash,
+    /// Bytes of the whole.
+    pub bytes: u32,
+    /// Bytes that are here.
+    pub stored: u32,
+    /// How often the other rows name it.
+    pub references: u64,
+}
+
 /// Room left in a work item for what surrounds the events.
 const ENVELOPE_BYTES: usize = 8 << 10;
 
-/// The turn that can be handed out now, if there is one. `epoch` must be the partition's own.
+/// The turn that can be handed out now, if there is one, in a work item of at most `bytes_max` where
+/// that can be. `epoch` must be the partition's own.
 pub fn turn(
     rows: &WorkingSet,
     instance: &InstanceId,
     epoch: Epoch,
     now: Timestamp,
+    bytes_max: usize,
 ) -> Result<Option<Turn>, Needs> {
     let tx = Transaction::new(rows);
     let meta: MetaRow = tx.get(&keys::meta())?.unwrap_or_default();
@@ -251,20 +271,12 @@ pub fn turn(
         return Ok(None);
     }
     let row = &instance.row;
-    let history = row.history.unwrap_or_default();
-    let chunks: Vec<Key> = (0..history.chunks()).map(|chunk| keys::history(row.number, chunk)).collect();
-    tx.want(chunks.iter().cloned())?;
-    let mut past = Vec::with_capacity(chunks.len());
-    for key in &chunks {
-        let chunk = tx.bytes(key)?.unwrap_or_default();
-        past.push(if history.has_hidden() { visible_part(&chunk) } else { chunk });
-    }
-    let past_bytes: usize = past.iter().map(Bytes::len).sum();
+    let (past, past_bytes) = past(&tx, row, bytes_max)?;
     let earliest = row
         .started_at
         .map_or(Timestamp::ZERO, |last| Timestamp::from(last).plus(std::time::Duration::from_micros(1)));
     let started_at = now.max(earliest);
-    let room = limits::WORK_ITEM_BYTES_MAX.saturating_sub(past_bytes + ENVELOPE_BYTES);
+    let room = bytes_max.saturating_sub(past_bytes.saturating_add(ENVELOPE_BYTES));
     let (delivered, waiting) = inbox_page(&tx, &instance, room)?;
     let mut new_events = Vec::with_capacity(waiting.len() + 1);
     let started = EventKind::OrchestratorStarted(OrchestratorStarted {});
@@ -283,6 +295,7 @@ pub fn turn(
         past,
         new_events,
         trace: row.span.clone(),
+        past_bytes,
         bytes,
     }))
 }
@@ -295,7 +308,7 @@ fn inbox_page(tx: &Transaction, instance: &Instance, room: usize) -> Loaded<(u32
     let mut bytes = 0;
     instance.inbox_queue().look(tx, instance.row.inbox, |item| {
         let item = InboxItem::read(item);
-        bytes += item.event.len() + 8;
+        bytes = whole_bytes(&item.event).saturating_add(bytes + 8);
         if bytes > room && delivered > 0 {
             return Look::Enough;
         }
@@ -305,6 +318,7 @@ fn inbox_page(tx: &Transaction, instance: &Instance, room: usize) -> Loaded<(u32
         }
         Look::Further
     })?;
+    let events = events.into_iter().map(|event| event_in_full(tx, event)).collect::<Loaded<_>>()?;
     Ok((delivered, events))
 }
 
@@ -325,11 +339,12 @@ pub fn activity(rows: &WorkingSet, key: &ActivityKey) -> Result<Option<ActivityT
         None => tx.get::<ActivityRow>(&keys::activity(DETACHED, task))?.map(|row| (DETACHED, row)),
     };
     let Some((number, row)) = found.filter(|(_, row)| row.instance == key.instance) else { return Ok(None) };
-    let input = if row.input_apart {
+    let mut input = if row.input_apart {
         tx.get::<ValueRow>(&keys::activity_input(number, task))?.and_then(|value| value.text)
     } else {
         row.input
     };
+    input.as_mut().map_or(Ok(()), |text| put_in_place(&tx, text))?;
     Ok(Some(ActivityTask {
         key: key.clone(),
         task: row.task,
@@ -364,7 +379,8 @@ pub fn instance(
     tx.want(values.iter().map(|value| instance.row.value_key(*value)))?;
     let mut view = bare(&instance);
     for value in values {
-        let row: ValueRow = tx.get(&instance.row.value_key(value))?.unwrap_or_default();
+        let mut row: ValueRow = tx.get(&instance.row.value_key(value))?.unwrap_or_default();
+        row.text.as_mut().map_or(Ok(()), |text| put_in_place(&tx, text))?;
         match value {
             Value::Input => view.input = row.text,
             Value::Output => view.output = row.text,
@@ -459,6 +475,9 @@ pub fn finished(
     Ok(page.iter().filter_map(entry).collect())
 }
 
+/// A page of a history ends with the event that brings it to this size.
+const HISTORY_PAGE_BYTES: usize = 4 << 20;
+
 /// Events of the present execution from `cursor` on: 0, or what the page before said.
 pub fn history(
     rows: &WorkingSet,
@@ -472,19 +491,21 @@ pub fn history(
     let mut chunk = u32::try_from(cursor >> 32).unwrap_or(u32::MAX);
     let mut skip = usize::try_from(cursor & u64::from(u32::MAX)).unwrap_or(0);
     let mut events: Vec<RecordedEvent> = Vec::new();
-    while chunk < chunks && events.len() < limit {
-        let bytes = tx.bytes(&keys::history(row.number, chunk))?.unwrap_or_default();
-        let all = read_chunk(&bytes).expect("a history chunk is read once when it is loaded");
-        let room = limit - events.len();
-        let here = all.len().saturating_sub(skip).min(room);
-        let recorded = all.into_iter().skip(skip).take(room);
-        let before = events.len();
-        events.extend(
-            recorded.map(|(audience, event)| RecordedEvent { event, visible: audience == Audience::All }),
-        );
-        debug_assert_eq!(events.len() - before, here);
-        skip += here;
-        if events.len() < limit {
+    let mut bytes = 0_usize;
+    while chunk < chunks && events.len() < limit && bytes < HISTORY_PAGE_BYTES {
+        let stored = tx.bytes(&keys::history(row.number, chunk))?.unwrap_or_default();
+        let all = read_chunk(&stored).expect("a history chunk is read once when it is loaded");
+        let count = all.len();
+        for (audience, event) in all.into_iter().skip(skip) {
+            let event = event_in_full(&tx, event)?;
+            bytes = bytes.saturating_add(event.len());
+            events.push(RecordedEvent { event, visible: audience == Audience::All });
+            skip += 1;
+            if events.len() >= limit || bytes >= HISTORY_PAGE_BYTES {
+                break;
+            }
+        }
+        if skip >= count {
             chunk += 1;
             skip = 0;
         }
@@ -501,6 +522,38 @@ pub fn outbox(
     limit: usize,
 ) -> Result<Vec<(u64, Message)>, Needs> {
     outbox_page(rows, to, after, limit)
+}
+
+/// The large texts that the messages for `to` from number `first` to `last` name, each with the number
+/// of its message: their partition must have them first.
+pub fn outbox_references(
+    rows: &WorkingSet,
+    to: PartitionId,
+    (first, last): (u64, u64),
+) -> Result<Vec<(u64, Reference)>, Needs> {
+    outstanding::outbox_references(rows, to, (first, last))
+}
+
+/// A large text in parts as they are stored; `None` where it is not here wholly.
+pub fn payload(rows: &WorkingSet, reference: Reference) -> Result<Option<Vec<Bytes>>, Needs> {
+    payloads::parts(&Transaction::new(rows), reference)
+}
+
+/// Large texts in the order of their hashes, after `after`.
+pub fn payloads(
+    rows: &WorkingSet,
+    after: Option<PayloadHash>,
+    limit: usize,
+) -> Result<Vec<PayloadView>, Needs> {
+    let all = Range::all(KeyBuilder::room(keys::PAYLOAD), limit);
+    let from = after.map_or_else(|| all.from.clone(), |after| keys::payload(after).next());
+    let page = Transaction::new(rows).range(&Range { from, ..all })?;
+    let view = |(key, bytes): &(Key, Bytes)| {
+        let hash = key.as_bytes().get(1..).and_then(PayloadHash::from_slice)?;
+        let PayloadRow { bytes, stored, references, .. } = decode(bytes);
+        Some(PayloadView { hash, bytes, stored, references })
+    };
+    Ok(page.iter().filter_map(view).collect())
 }
 
 /// Parked messages, the first `limit`.

@@ -158,6 +158,11 @@ impl KeyBuilder {
         self.and(&[byte])
     }
 
+    /// Bytes of a length that all keys of the room share.
+    pub(crate) fn bytes(self, bytes: &[u8]) -> Self {
+        self.and(bytes)
+    }
+
     /// A text that is the key's last part.
     pub(crate) fn text(self, text: &str) -> Self {
         self.and(text.as_bytes())

@@ -106,6 +106,16 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
+    /// Shows each row whose bytes are not what they were: before, and now.
+    pub(crate) fn changed(&self, mut visit: impl FnMut(&Key, Option<&Bytes>, Option<&Bytes>)) {
+        for (key, value) in &self.changes {
+            let before = self.rows.cell(key).flatten();
+            if before != value.as_ref() {
+                visit(key, before, value.as_ref());
+            }
+        }
+    }
+
     /// The changes to commit, without rows that end as they began, and by how much they move the
     /// state digest.
     pub(crate) fn seal(self) -> (Changes, u64) {

@@ -73,6 +73,7 @@ fn command_name(command: &Command) -> &'static str {
         Command::Purge(_) => "purge",
         Command::Restart(_) => "restart",
         Command::Rewind(_) => "rewind",
+        Command::StorePayload(_) => "store_payload",
         Command::SignalEntity(_) => "signal_entity",
         Command::DeleteEntity(_) => "delete_entity",
         Command::ReleaseLock(_) => "release_lock",
@@ -99,10 +100,22 @@ fn command_name(command: &Command) -> &'static str {
 }
 
 /// Files are never edited: what a later change adds is in a file of its own.
-const ENTRIES: [&str; 5] =
-    ["entries.txt", "entries-again.txt", "entries-feed.txt", "entries-entities.txt", "entries-schedules.txt"];
-const ROWS: [&str; 5] =
-    ["rows.txt", "rows-listed.txt", "rows-feed.txt", "rows-entities.txt", "rows-schedules.txt"];
+const ENTRIES: [&str; 6] = [
+    "entries.txt",
+    "entries-again.txt",
+    "entries-feed.txt",
+    "entries-entities.txt",
+    "entries-schedules.txt",
+    "entries-payloads.txt",
+];
+const ROWS: [&str; 6] = [
+    "rows.txt",
+    "rows-listed.txt",
+    "rows-feed.txt",
+    "rows-entities.txt",
+    "rows-schedules.txt",
+    "rows-payloads.txt",
+];
 
 #[test]
 fn entries_of_version_1_are_read_as_they_were_written() {

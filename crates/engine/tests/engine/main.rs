@@ -8,6 +8,7 @@ mod entities;
 mod entity_words;
 mod feed;
 mod formats;
+mod payloads;
 mod random;
 mod random_entities;
 mod scenarios;

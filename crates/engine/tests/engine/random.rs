@@ -75,8 +75,8 @@ impl World {
                     let epoch =
                         Epoch { lineage: Lineage(LINEAGE), lease: LeaseEpoch(1), term: self.kept.id.term };
                     let now = self.kept.at;
-                    let turn = self.kept.ask(|rows| view::turn(rows, instance, epoch, now));
-                    let again = self.forgotten.ask(|rows| view::turn(rows, instance, epoch, now));
+                    let turn = self.kept.ask(|rows| view::turn(rows, instance, epoch, now, 4 << 20));
+                    let again = self.forgotten.ask(|rows| view::turn(rows, instance, epoch, now, 4 << 20));
                     assert_eq!(turn, again);
                     self.turns.extend(turn);
                 }
@@ -103,6 +103,9 @@ impl World {
     }
 
     pub(crate) fn text(&mut self) -> Option<String> {
+        if self.dice.chance(15) {
+            return Some(self.payload());
+        }
         let long = self.dice.chance(10);
         self.dice.chance(70).then(|| if long { "x".repeat(3_000) } else { "1".to_owned() })
     }
@@ -545,7 +548,7 @@ fn a_fan_out_of_ten_thousand_is_linear() {
     let answer = |machine: &mut Machine, actions: Vec<Action>| {
         let epoch = Epoch { lineage: Lineage(LINEAGE), lease: LeaseEpoch(1), term: 1 };
         let now = machine.at;
-        let turn = machine.ask(|rows| view::turn(rows, &id, epoch, now)).unwrap();
+        let turn = machine.ask(|rows| view::turn(rows, &id, epoch, now, 4 << 20)).unwrap();
         let command = CompleteOrchestrationTurn {
             instance: "fan".to_owned(),
             execution: turn.execution,

@@ -14,12 +14,13 @@ use engine::partition::command::*;
 use engine::partition::effect::{Effect, Effects};
 use engine::partition::entities::waits;
 use engine::partition::view::{self, Batch, EntitiesFilter, EntitiesKind, Turn};
+use engine::payload;
 use prost::Message as _;
 
 use crate::entity_words;
 use crate::support::{LEASE, LINEAGE, Machine, Memory, raise_epoch};
 use crate::words::{self, Words};
-use crate::{feed, schedules};
+use crate::{feed, payloads, schedules};
 
 pub(crate) struct Script {
     machine: Machine,
@@ -86,8 +87,11 @@ impl Script {
             }
             "events" | "letters" | "standing" => self.feed(&words),
             "messages" => self.messages(),
+            "payloads" => self.payloads(),
+            "part" => self.apply(payloads::part(&words)),
             _ => {
-                let command = self.command(&words, line);
+                let mut command = self.command(&words, line);
+                payload::visit_texts(&mut command, &mut payloads::name);
                 self.apply(command)
             }
         };
@@ -215,7 +219,7 @@ impl Script {
         let epoch = Epoch { term: self.machine.id.term, ..self.machine.ask(view::meta).epoch };
         let instance = InstanceId::parse(id).unwrap();
         let now = self.machine.at;
-        let Some(turn) = self.machine.ask(|rows| view::turn(rows, &instance, epoch, now)) else {
+        let Some(turn) = self.machine.ask(|rows| view::turn(rows, &instance, epoch, now, 4 << 20)) else {
             return "no turn\n".to_owned();
         };
         let mut told = format!("turn {} at {}, delivers {}\n", turn.turn, turn.started_at, turn.delivered);
@@ -400,6 +404,10 @@ impl Script {
             .iter()
             .map(|(sequence, message)| format!("{sequence} {}\n", words::message(message)))
             .collect()
+    }
+
+    fn payloads(&mut self) -> String {
+        payloads::list(&self.machine.ask(|rows| view::payloads(rows, None, 100)))
     }
 
     fn feed(&mut self, words: &Words) -> String {

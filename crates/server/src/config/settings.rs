@@ -133,8 +133,8 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "http.body_bytes_max",
         Kind::Bytes { min: 64 * KIB, max: 32 * MIB },
-        "8MiB",
-        "The largest request body that is read. A value in it is at most 1 MiB, but JSON text may need several bytes for one of them.",
+        "16MiB",
+        "The largest request body that is read. A value in it is at most 10 MiB.",
     ),
     setting(
         "http.hosts_allowed",
@@ -216,6 +216,12 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Bytes { min: MIB, max: 4 * GIB },
         "64MiB",
         "Size of one file of the node log. Files are allocated ahead and used again.",
+    ),
+    setting(
+        "work.item_bytes_max",
+        Kind::Bytes { min: 4 * MIB, max: 256 * MIB },
+        "4MiB",
+        "The largest work item that workers are sent: history and values together. The published SDKs accept 4 MiB in one message unless they are told otherwise; raise it together with that.",
     ),
     setting(
         "work.redeliveries_max",

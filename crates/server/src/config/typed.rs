@@ -169,6 +169,8 @@ pub struct Storage {
 /// `[work]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Work {
+    /// `work.item_bytes_max`
+    pub item_bytes_max: usize,
     /// `work.redeliveries_max`
     pub redeliveries_max: u32,
     /// `work.termination_wait`
@@ -218,6 +220,7 @@ impl Config {
                 subscriptions: Vec::new(),
             },
             work: Work {
+                item_bytes_max: read.size("work.item_bytes_max"),
                 redeliveries_max: read.count("work.redeliveries_max"),
                 termination_wait: read.time("work.termination_wait"),
             },

@@ -10,13 +10,15 @@ use std::time::Duration;
 pub struct Options {
     /// Slots of a worker that states none, for each kind: the SDKs send 0 for "not stated".
     pub slots_default: u32,
-    /// Slots a worker may ask for, for each kind: each may hold a work item of 4 MiB.
+    /// Slots a worker may ask for, for each kind: each may hold a work item.
     pub slots_max: u32,
     /// Items on the board. Beyond it an offer is dropped and its partition asked again later: an
     /// item takes about 300 bytes, so this bounds a hub without workers to some 60 MB.
     pub items_max: usize,
     /// How often an item is handed out before it is given up as harmful.
     pub attempts_max: u32,
+    /// Bytes of a work item: what the workers take in one message.
+    pub item_bytes_max: usize,
     /// How often in a row an item is handed out again at once when its worker goes away.
     pub attempts_at_once: u32,
     /// How long a worker may take for an orchestrator turn. Activities have no such bound.
@@ -36,6 +38,7 @@ impl Default for Options {
             slots_max: 10_000,
             items_max: 200_000,
             attempts_max: 20,
+            item_bytes_max: engine::limits::WORK_ITEM_BYTES_MAX,
             attempts_at_once: 3,
             turn_max: Some(Duration::from_secs(300)),
             check_every: Duration::from_secs(1),

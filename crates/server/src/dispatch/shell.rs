@@ -377,9 +377,12 @@ impl Grant {
         }
         let token = item.token(shell.hub, &self.assignment);
         let past = self.route.as_ref().map_or(Past::Inline, |route| route.past);
-        let bytes = match item.encode(&token.sign(&shell.key), past, &shell.counts) {
+        let bytes_max = shell.options.item_bytes_max;
+        let bytes = match item.encode(&token.sign(&shell.key), (past, bytes_max), &shell.counts) {
             Encoded::Bytes(bytes) => bytes,
-            Encoded::TooLarge { bytes } => return Some(self.refuse(&item, work_item::too_large(bytes))),
+            Encoded::TooLarge { bytes } => {
+                return Some(self.refuse(&item, work_item::too_large(bytes, bytes_max)));
+            }
         };
         if let (true, Some(route)) = (self.hand_out(token.epoch), &self.route) {
             // Gone: the stream's end takes the item back. Full: cannot be, see `connect`.

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use engine::id::{Epoch, HubId, InstanceId, LogId};
-use engine::limits::WORK_ITEM_BYTES_MAX;
 use engine::partition::command::{ActivityKey, Command, MarkEntityStuck, MarkStuck};
 use engine::partition::view;
 use prost::Message;
@@ -173,15 +172,15 @@ impl Item {
         Command::MarkStuck(MarkStuck { instance, execution, activity, reason })
     }
 
-    /// The encoded `WorkItem`, unless workers would not accept it.
-    pub(super) fn encode(&self, token: &str, past: Past, counts: &Counts) -> Encoded {
+    /// The encoded `WorkItem`, unless it has more than `bytes_max` bytes, which workers would not accept.
+    pub(super) fn encode(&self, token: &str, (past, bytes_max): (Past, usize), counts: &Counts) -> Encoded {
         let (field, length) = match self {
             Self::Turn(turn, _) => (WORK_ITEM_ORCHESTRATOR, turn_len(turn, past)),
             Self::Activity(activity, _) => (WORK_ITEM_ACTIVITY, activity_len(activity)),
             Self::Batch(batch, _) => (WORK_ITEM_BATCH, batch_len(batch)),
         };
         let bytes = message_len(field, length) + string_len(WORK_ITEM_TOKEN, token);
-        if bytes > WORK_ITEM_BYTES_MAX {
+        if bytes > bytes_max {
             return Encoded::TooLarge { bytes };
         }
         let mut out = BytesMut::with_capacity(bytes);
@@ -218,13 +217,14 @@ pub(super) fn failed_too_often(attempts: u32) -> String {
 }
 
 /// Why an item of `bytes` bytes is not sent.
-pub(super) fn too_large(bytes: usize) -> String {
+pub(super) fn too_large(bytes: usize, bytes_max: usize) -> String {
     let mib = |bytes: usize| bytes.div_ceil(1 << 20);
     format!(
-        "history of {} MiB exceeds what connected workers can accept ({} MiB); use continue-as-new, \
-         raise the limit, or a worker with history streaming",
+        "a work item of {} MiB, with its history and large values, exceeds what connected workers can \
+         accept ({} MiB); use continue-as-new, let workers accept more and raise work.item_bytes_max, or \
+         use a worker with history streaming",
         mib(bytes),
-        mib(WORK_ITEM_BYTES_MAX)
+        mib(bytes_max)
     )
 }
 
@@ -248,10 +248,9 @@ fn batch_task(batch: &view::Batch) -> Task {
 impl Past {
     /// The bytes of past that go into the work item; `None`: the worker reads them itself.
     fn len_inline(self, turn: &view::Turn) -> Option<usize> {
-        let length = turn.past.iter().map(Bytes::len).sum();
         match self {
-            Self::Streamed if length > STREAMED_PAST_BYTES_MIN => None,
-            Self::Streamed | Self::Inline => Some(length),
+            Self::Streamed if turn.past_bytes > STREAMED_PAST_BYTES_MIN => None,
+            Self::Streamed | Self::Inline => Some(turn.past_bytes),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use engine::event::{EventKind, EventRaised, HistoryEvent, OrchestrationTraceContext, OrchestratorStarted};
 use engine::id::{LeaseEpoch, Lineage, PartitionId};
+use engine::limits::WORK_ITEM_BYTES_MAX;
 use engine::time::Timestamp;
 use outlast_proto::durable_task as wire;
 
@@ -37,6 +38,7 @@ fn turn(past: Vec<Bytes>, new: &[HistoryEvent]) -> Item {
         name: "order".into(),
         version: None,
         bytes: 0,
+        past_bytes: past.iter().map(Bytes::len).sum(),
         past,
         new_events: new.iter().map(|event| event.encode_to_vec().into()).collect(),
         trace: Some(OrchestrationTraceContext { span_id: Some("s".into()), span_start_time: None }),
@@ -45,7 +47,7 @@ fn turn(past: Vec<Bytes>, new: &[HistoryEvent]) -> Item {
 }
 
 fn decode(item: &Item, counts: &Counts) -> wire::WorkItem {
-    match item.encode("the-token", Past::Inline, counts) {
+    match item.encode("the-token", (Past::Inline, WORK_ITEM_BYTES_MAX), counts) {
         Encoded::Bytes(bytes) => wire::WorkItem::decode(bytes).expect("a work item"),
         Encoded::TooLarge { bytes } => panic!("{bytes} bytes are not too large"),
     }
@@ -80,7 +82,8 @@ fn a_past_of_fifty_thousand_events_is_copied_and_none_of_it_encoded_again() {
     let new = [raised("b", "1")];
     for chunks in 1..=50 {
         let before = counts.view();
-        let Encoded::Bytes(_) = turn(vec![chunk.clone(); chunks], &new).encode("t", Past::Inline, &counts)
+        let Encoded::Bytes(_) =
+            turn(vec![chunk.clone(); chunks], &new).encode("t", (Past::Inline, WORK_ITEM_BYTES_MAX), &counts)
         else {
             panic!("{chunks} thousand events are not too large")
         };
@@ -107,7 +110,8 @@ fn a_long_past_is_left_to_workers_that_read_it_themselves() {
     let large = raised("a", &"x".repeat(1 << 20));
     let new = vec![raised("b", "1")];
     for (past, streamed) in [(stored(&[large]), true), (stored(&[raised("a", "1")]), false)] {
-        let Encoded::Bytes(bytes) = turn(vec![past], &new).encode("t", Past::Streamed, &Counts::default())
+        let Encoded::Bytes(bytes) =
+            turn(vec![past], &new).encode("t", (Past::Streamed, WORK_ITEM_BYTES_MAX), &Counts::default())
         else {
             panic!("it is small enough")
         };
@@ -158,12 +162,16 @@ fn a_turn_larger_than_workers_accept_is_not_sent() {
     let large = raised("a", &"x".repeat(1 << 20));
     let past = (0..4).map(|_| stored(std::slice::from_ref(&large))).collect();
     let item = turn(past, &[raised("b", "1")]);
-    let Encoded::TooLarge { bytes } = item.encode("t", Past::Inline, &Counts::default()) else {
+    let Encoded::TooLarge { bytes } =
+        item.encode("t", (Past::Inline, WORK_ITEM_BYTES_MAX), &Counts::default())
+    else {
         panic!("it was encoded");
     };
-    let Command::MarkStuck(stuck) = item.mark_stuck(too_large(bytes)) else { panic!("a turn is marked") };
+    let Command::MarkStuck(stuck) = item.mark_stuck(too_large(bytes, WORK_ITEM_BYTES_MAX)) else {
+        panic!("a turn is marked")
+    };
     assert_eq!((stuck.instance.as_str(), stuck.execution.as_str()), ("order-1", "e1"));
-    assert!(stuck.reason.starts_with("history of 5 MiB exceeds what connected workers can accept"));
+    assert!(stuck.reason.starts_with("a work item of 5 MiB, with its history and large values, exceeds"));
 }
 
 #[test]
@@ -208,7 +216,8 @@ fn a_batch_carries_its_state_and_its_operations_as_they_are_stored() {
     let event = HistoryEvent { event_id: -1, timestamp: None, kind };
     for state in [None, Some(""), Some("7")] {
         let item = batch(state, &[event.clone(), event.clone()]);
-        let Encoded::Bytes(bytes) = item.encode("t", Past::Inline, &Counts::default()) else {
+        let Encoded::Bytes(bytes) = item.encode("t", (Past::Inline, WORK_ITEM_BYTES_MAX), &Counts::default())
+        else {
             panic!("it is small");
         };
         let sent = wire::WorkItem::decode(bytes).expect("a work item");

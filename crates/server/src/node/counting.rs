@@ -39,6 +39,7 @@ impl Counted {
             | Command::DeleteEntity(_)
             | Command::ReleaseLock(_)
             | Command::ResumeEntity(_)
+            | Command::StorePayload(_)
             | Command::MarkEntityStuck(_)
             | Command::AdvanceEntity(_)
             | Command::ReceiveMessages(_)

@@ -3,14 +3,12 @@
 //! Not here: what is in a feed (`engine::partition::feed`) and who is told (`events`).
 
 use engine::id::PartitionId;
-use engine::partition::command::Command;
-use engine::partition::effect::Reply;
 use engine::partition::feed::{DeadLetter, LifecycleEvent, Standing};
 use tokio::sync::watch;
 
-use super::hub::{self, Hub, mismatch};
+use super::hub::{Hub, mismatch};
 use crate::events::envelope::Origin;
-use crate::partition::messages::{Answer, Outcome, Question, Request, Unavailable};
+use crate::partition::messages::{Answer, Question, Unavailable};
 
 impl Hub {
     /// How far a partition's feed is.
@@ -45,20 +43,6 @@ impl Hub {
         match self.question(partition, Question::FeedLetters { subscription, after, limit }).await? {
             Answer::FeedLetters(letters) => Ok(letters),
             _ => Err(mismatch()),
-        }
-    }
-
-    /// Asks one partition; answers once the outcome is committed.
-    pub async fn ask_partition(
-        &self,
-        partition: PartitionId,
-        command: Command,
-    ) -> Result<Reply, Unavailable> {
-        let member = self.member(partition)?;
-        member.leads().await?;
-        match hub::ask(&member.address, &self.admission, Request::Partition(command)).await? {
-            Outcome::Partition(reply) => Ok(reply),
-            Outcome::Catalog(_) => Err(mismatch()),
         }
     }
 

@@ -15,9 +15,11 @@ use engine::partition::view::{
     InstancesPage, LockedEntity,
 };
 use engine::time::Timestamp;
+use tokio::sync::oneshot;
 
 use super::Member;
 use super::counting::Counted;
+use super::payloads;
 use crate::dispatch::{Dispatch, Kind};
 use crate::observe::metrics::HubMetrics;
 use crate::partition::address::{Address, Waiting};
@@ -91,14 +93,27 @@ impl Hub {
 
     /// Asks the instance's partition; answers once the outcome is committed.
     pub async fn ask(&self, instance: &InstanceId, command: Command) -> Result<Reply, Unavailable> {
-        let member = self.member(instance.partition(self.partitions()))?;
-        member.leads().await?;
         let counted = Counted::of(&command);
+        let reply = self.ask_partition(instance.partition(self.partitions()), command).await?;
+        counted.count(&reply, self.metrics());
+        Ok(reply)
+    }
+
+    /// Asks one partition, whose log is given the command's large texts first; answers once the outcome
+    /// is committed.
+    pub async fn ask_partition(
+        &self,
+        partition: PartitionId,
+        mut command: Command,
+    ) -> Result<Reply, Unavailable> {
+        let member = self.member(partition)?;
+        member.leads().await?;
+        let payloads = payloads::take_out(&mut command, member.uploads.apart());
+        if !payloads.is_empty() {
+            return member.uploads.ask(member, &self.admission, (&payloads, command)).await;
+        }
         match ask(&member.address, &self.admission, Request::Partition(command)).await? {
-            Outcome::Partition(reply) => {
-                counted.count(&reply, self.metrics());
-                Ok(reply)
-            }
+            Outcome::Partition(reply) => Ok(reply),
             Outcome::Catalog(_) => Err(mismatch()),
         }
     }
@@ -232,11 +247,20 @@ pub(super) async fn ask(
     admission: &Admission,
     request: Request,
 ) -> Result<Outcome, Unavailable> {
+    // A runner that went away without an answer: the entry may be in the log or not.
+    post(address, admission, request)?.await.unwrap_or(Err(Unavailable::Unknown))
+}
+
+/// Sends a request, behind all that were sent before; what it gives tells the outcome.
+pub(super) fn post(
+    address: &Address,
+    admission: &Admission,
+    request: Request,
+) -> Result<oneshot::Receiver<Result<Outcome, Unavailable>>, Unavailable> {
     let admitted = admission.enter().ok_or(Unavailable::Overloaded)?;
     let (waiting, answer) = Waiting::new(admitted);
     address.ask(request, waiting);
-    // A runner that went away without an answer: the entry may be in the log or not.
-    answer.await.unwrap_or(Err(Unavailable::Unknown))
+    Ok(answer)
 }
 
 pub(super) async fn question(

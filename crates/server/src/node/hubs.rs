@@ -267,8 +267,11 @@ impl Node {
         }
         let peers = Arc::new(Peers::default());
         let signing = TokenKey { id: FIRST_KEY, secret: key };
-        let options =
-            dispatch::Options { attempts_max: self.config.work.redeliveries_max, ..Default::default() };
+        let options = dispatch::Options {
+            attempts_max: self.config.work.redeliveries_max,
+            item_bytes_max: self.config.work.item_bytes_max,
+            ..Default::default()
+        };
         let claims = Box::new(Claimed(Arc::clone(&peers)));
         let metrics = self.metrics.hub(&view.name);
         let measure = dispatch::Measure { clock: Arc::clone(&self.platform.clock), metrics: metrics.clone() };

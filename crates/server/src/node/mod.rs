@@ -2,7 +2,7 @@
 //!
 //! A node owns a data directory, one node log, a few runner threads, the catalog and the partitions
 //! of every task hub. [`hub`] is what clients and workers talk to, [`hubs`] creates, opens and
-//! deletes hubs, [`opening`] brings one partition up, [`budget`] is the memory they share, [`log_writer`] and [`store_writer`] are the two
+//! deletes hubs, [`opening`] brings one partition up, [`budget`] is the memory they share, [`payloads`] and `uploads` take large texts out of commands and bring them, [`log_writer`] and [`store_writer`] are the two
 //! threads that write. Not here: listeners (`ingress`).
 
 pub mod budget;
@@ -13,9 +13,11 @@ pub mod hub;
 mod hubs;
 pub mod log_writer;
 mod opening;
+pub mod payloads;
 mod schedules;
 mod start;
 pub mod store_writer;
+mod uploads;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -61,6 +63,8 @@ pub struct Node {
     /// Memory of all partitions together: for rows, and for changes that are not in the tables yet.
     working_set: Budget,
     changes: Budget,
+    /// Memory of large texts on their way to partitions.
+    uploads: uploads::Room,
     /// What the node log held of groups that are not opened yet.
     recovered: Mutex<BTreeMap<GroupKey, GroupLog>>,
     catalog: Member,
@@ -82,6 +86,14 @@ pub struct Member {
     pub(crate) address: Address,
     /// Whether it leads and has begun to.
     pub(crate) leading: watch::Receiver<bool>,
+    /// How large texts get there.
+    uploads: Arc<uploads::Uploads>,
+}
+
+impl Member {
+    fn new(address: Address, leading: watch::Receiver<bool>, room: uploads::Room) -> Self {
+        Self { address, leading, uploads: Arc::new(uploads::Uploads::new(room)) }
+    }
 }
 
 impl Node {
@@ -188,6 +200,7 @@ impl Node {
             return Err(StartError::Damaged { group: group.to_string(), damage: damage.clone() });
         }
         let cache_bytes = config.storage.cache_bytes;
+        let uploads = uploads::Room::default();
         let mut node = Self {
             runners: Vec::new(),
             log: Mailbox::default(),
@@ -197,10 +210,12 @@ impl Node {
             working_set: Budget::new(cache_bytes - cache_bytes / opening::PAGES_PART),
             changes: Budget::new(config.storage.checkpoint_bytes),
             recovered: Mutex::new(recovered.groups),
-            catalog: Member {
-                address: Address::new(Mailbox::default(), 0),
-                leading: watch::channel(false).1,
-            },
+            catalog: Member::new(
+                Address::new(Mailbox::default(), 0),
+                watch::channel(false).1,
+                uploads.clone(),
+            ),
+            uploads,
             catalog_admission: Admission::new(ADMITTED_MAX),
             hubs: RwLock::default(),
             closed_hubs: Mutex::default(),

@@ -76,7 +76,7 @@ impl Node {
             leading,
         };
         address.adopt(core, outside);
-        Ok(Member { address, leading: leads })
+        Ok(Member::new(address, leads, self.uploads.clone()))
     }
 
     /// The file with a partition's committed rows.
@@ -108,6 +108,7 @@ impl Node {
                 Mode::Conservative => Durability::Committed,
                 Mode::Speculative => Durability::Proposed,
             },
+            work_item_bytes: self.config.work.item_bytes_max,
             ..Tuning::default()
         }
     }

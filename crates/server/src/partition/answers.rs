@@ -41,7 +41,8 @@ impl Partition {
         match work {
             Work::Turn { instance } => {
                 let at = self.last_stamp().max(now);
-                let turn = self.see(|rows| view::turn(rows, instance, epoch, at))?;
+                let bytes_max = self.tuning.work_item_bytes;
+                let turn = self.see(|rows| view::turn(rows, instance, epoch, at, bytes_max))?;
                 Ok(turn.map(|turn| Item::Turn(turn, epoch)))
             }
             Work::Activity { key } => {

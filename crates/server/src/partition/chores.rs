@@ -3,13 +3,17 @@
 //!
 //! A few at a time, so that new work is admitted before the backlog.
 
+use std::collections::BTreeSet;
+
 use engine::id::PartitionId;
 use engine::partition::command::{Command, FireTimers, ForceTerminate, ReceiveMessages};
+use engine::partition::view;
 use engine::time::Timestamp;
 
 use super::core::{Halt, Partition};
 use super::messages::{Outputs, Perform, Request};
 use super::mutants;
+use crate::node::payloads::part_of;
 
 /// Follow-ups proposed in one round.
 const FOLLOW_UPS_MAX: usize = 8;
@@ -92,6 +96,10 @@ impl Partition {
         let machine = self.machine;
         let mut found = self.see(|rows| machine.outbox(rows, to, after, limit))?;
         found.retain(|(sequence, _)| *sequence <= released);
+        if let (Some(first), Some(last)) = (found.first(), found.last()) {
+            let upto = self.provide(to, (first.0, last.0), outputs)?;
+            found.retain(|(sequence, _)| *sequence <= upto);
+        }
         let (Some(first), Some(last)) = (found.first().map(|m| m.0), found.last().map(|m| m.0)) else {
             return Ok(());
         };
@@ -109,6 +117,42 @@ impl Partition {
         };
         outputs.perform.push(Perform::Deliver { to, messages });
         Ok(())
+    }
+
+    /// Gives a partition the large texts that messages for it name, so that they are there first; up to
+    /// which message. What is on its way twice is stored once.
+    fn provide(
+        &mut self,
+        to: PartitionId,
+        (first, last): (u64, u64),
+        outputs: &mut Outputs,
+    ) -> Result<u64, Halt> {
+        let machine = self.machine;
+        // What our own messages to ourselves name is here.
+        if to == machine.partition() || mutants::active("messages-sent-without-their-payloads") {
+            return Ok(last);
+        }
+        let named = self.see(|rows| machine.outbox_references(rows, to, (first, last)))?;
+        let mut bytes = 0_usize;
+        let mut provided = BTreeSet::new();
+        for (sequence, reference) in named {
+            if !provided.insert(reference) {
+                continue;
+            }
+            bytes = bytes.saturating_add(usize::try_from(reference.bytes).unwrap_or(usize::MAX));
+            if bytes > self.tuning.provided_max && sequence > first {
+                return Ok(sequence - 1);
+            }
+            let parts = self.see(|rows| view::payload(rows, reference))?.unwrap_or_default();
+            let mut offset = 0;
+            for part in parts {
+                let length = part.len();
+                let part = part_of(reference, offset, part, self.tuning.apart);
+                outputs.perform.push(Perform::Provide { to, part });
+                offset += length;
+            }
+        }
+        Ok(last)
     }
 
     /// A partition has our messages durably: goes on with the next page.

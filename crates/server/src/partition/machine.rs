@@ -8,6 +8,7 @@ use engine::partition::Cursor;
 use engine::partition::command::{Command, Message, RaiseEpoch};
 use engine::partition::effect::Effects;
 use engine::partition::view;
+use engine::payload::Reference;
 use engine::rows::{Needs, WorkingSet};
 use engine::time::Timestamp;
 use engine::{catalog, partition};
@@ -131,6 +132,19 @@ impl Machine {
     ) -> Result<Vec<(u64, Message)>, Needs> {
         match self {
             Self::Partition { .. } => view::outbox(rows, to, after, limit),
+            Self::Catalog => Ok(Vec::new()),
+        }
+    }
+
+    /// The large texts that messages name, each with the number of its message.
+    pub(super) fn outbox_references(
+        self,
+        rows: &WorkingSet,
+        to: PartitionId,
+        numbers: (u64, u64),
+    ) -> Result<Vec<(u64, Reference)>, Needs> {
+        match self {
+            Self::Partition { .. } => view::outbox_references(rows, to, numbers),
             Self::Catalog => Ok(Vec::new()),
         }
     }

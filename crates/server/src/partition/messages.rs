@@ -10,7 +10,7 @@ use bytes::Bytes;
 use engine::event::{Action, ActionKind};
 use engine::id::{EntityId, Epoch, InstanceId, PartitionId};
 use engine::partition::StatusName;
-use engine::partition::command::{ActivityKey, ReceiveMessages};
+use engine::partition::command::{ActivityKey, ReceiveMessages, StorePayload};
 use engine::partition::effect::{Durability, Reply};
 use engine::partition::feed::{DeadLetter, LifecycleEvent, Standing};
 use engine::partition::schedules::ScheduleView;
@@ -23,6 +23,7 @@ use engine::{catalog, partition};
 
 use crate::dispatch::{Ended, Work};
 use crate::node::budget::Budget;
+use crate::node::payloads::Apart;
 
 /// Whom to answer; the shell that feeds the core knows what it stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -381,6 +382,13 @@ pub enum Perform {
     TurnEnded(InstanceId, Ended),
     /// An activity's completion was applied.
     ActivityEnded(ActivityKey, Ended),
+    /// Give a partition of the same hub a part of a large text that messages will name.
+    Provide {
+        /// The receiver.
+        to: PartitionId,
+        /// The part.
+        part: StorePayload,
+    },
     /// Hand messages to a partition of the same hub.
     Deliver {
         /// The receiver.
@@ -453,6 +461,12 @@ pub struct Tuning {
     /// How durable the cause of an activity must be before it may run. Nothing else is ever released
     /// before it is committed.
     pub activities: Durability,
+    /// Bytes of large texts that go ahead of one delivery; those of one message always may.
+    pub provided_max: usize,
+    /// Which texts are large.
+    pub apart: Apart,
+    /// Bytes of a work item: what the workers take in one message.
+    pub work_item_bytes: usize,
 }
 
 impl Default for Tuning {
@@ -466,6 +480,9 @@ impl Default for Tuning {
             resend_after: Duration::from_secs(1),
             messages_max: 256,
             activities: Durability::Committed,
+            provided_max: 4 << 20,
+            apart: Apart::default(),
+            work_item_bytes: engine::limits::WORK_ITEM_BYTES_MAX,
         }
     }
 }

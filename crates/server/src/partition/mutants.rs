@@ -17,6 +17,7 @@ pub const ALL: &[&str] = &[
     "outstanding-forgotten",
     "messages-never-sent-again",
     "own-entry-applied-again",
+    "messages-sent-without-their-payloads",
 ];
 
 #[cfg(feature = "mutants")]

@@ -159,6 +159,7 @@ impl Outside {
             (Perform::ActivityEnded(activity, ended), Some(hub)) => {
                 hub.dispatch.activity_ended(&activity, ended)
             }
+            (Perform::Provide { to, part }, Some(hub)) => self.tell(hub, to, part.into()),
             (Perform::Deliver { to, messages }, Some(hub)) => {
                 let count = u64::try_from(messages.messages.len()).unwrap_or(u64::MAX);
                 self.metrics.partitions.messages_sent.inc_by(count);

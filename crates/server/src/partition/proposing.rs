@@ -4,7 +4,7 @@
 
 use engine::id::LogId;
 use engine::limits;
-use engine::partition::effect::{Durability, Effect, Effects, Reply};
+use engine::partition::effect::{Durability, Effect, Effects, Refusal, Reply};
 use engine::rows::WorkingSet;
 use engine::time::Timestamp;
 
@@ -74,7 +74,7 @@ impl Partition {
         self.applied = place;
         self.overlay.push(place, self.rows.take_writes());
         self.dirty_since.get_or_insert(now);
-        outputs.perform.extend(answers.map(|work| ended(work, &applied.effects)));
+        outputs.perform.extend(answers.and_then(|work| ended(work, &applied.effects)));
         self.hold(applied.effects, place.index, ticket, outputs);
         if let (Some(reply), Some(ticket), Some(leader)) = (applied.catalog, ticket, &mut self.leader) {
             let settled = Settled::Reply(Ok(Outcome::Catalog(reply)));
@@ -166,14 +166,19 @@ impl Partition {
     }
 }
 
-/// How a work item's answer fared: told before the answer's own effects are performed.
-fn ended(work: Work, effects: &Effects) -> Perform {
+/// How a work item's answer fared: told before the answer's own effects are performed. `None`: its large
+/// texts are to be brought again, and then it comes once more.
+fn ended(work: Work, effects: &Effects) -> Option<Perform> {
+    let missing = Effect::Reply(Reply::Refused(Refusal::PayloadMissing));
+    if effects.iter().any(|effect| *effect == missing) {
+        return None;
+    }
     // `Unchanged` repeats an answer that had counted before: what is out now may be the next turn.
     let accepted = effects.iter().any(|effect| matches!(effect, Effect::Reply(Reply::Done)));
     let ended = if accepted { Ended::Accepted } else { Ended::Refused };
-    match work {
+    Some(match work {
         Work::Turn { instance } => Perform::TurnEnded(instance, ended),
         Work::Activity { key } => Perform::ActivityEnded(key, ended),
         Work::Batch { entity } => Perform::BatchEnded(entity, ended),
-    }
+    })
 }

@@ -24,6 +24,8 @@
 //! | RepliesWereAskedFor      | `workers`      |
 //! | TicksFireOnce            | `cluster::tickers` |
 //! | AnswersAreCommitted      | `cluster::asking`, where answers pass |
+//! | PayloadsAreNamed         | `scenario`     |
+//! | PayloadsAreWhole         | `cluster::payloads` |
 //! | RowsAreSound             | `engine::partition::invariants`, over all rows |
 //! | DamageIsNeverSilent      | `scenario`     |
 //!

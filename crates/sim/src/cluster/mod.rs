@@ -3,7 +3,7 @@
 //!
 //! - [`queue`]: what will happen; [`network`]: links; [`node`], [`process`]: machines
 //! - `feeding`: cores and what they say; `disks`: log and store threads; `performing`: effects
-//! - `breaking`: faults happen; `asking`: requests and answers
+//! - `breaking`: faults happen; `asking`: requests and answers; [`payloads`]: large texts
 //!
 //! Not here: which faults and which orchestrations (`faults`, `workloads`), what must hold
 //! (`checkers`).
@@ -15,6 +15,7 @@ mod disks;
 mod feeding;
 pub mod network;
 pub mod node;
+pub mod payloads;
 mod performing;
 pub mod process;
 pub mod queue;

@@ -30,6 +30,10 @@ impl World {
                 self.ended(life, partition, &Work::Turn { instance }, ended);
             }
             Perform::ActivityEnded(key, ended) => self.ended(life, partition, &Work::Activity { key }, ended),
+            Perform::Provide { to, part } => {
+                self.marks.reach("payload for another partition");
+                self.tell_peer(to, part.into());
+            }
             Perform::Deliver { to, messages } => self.tell_peer(to, Command::ReceiveMessages(messages)),
             Perform::Acknowledge { to, upto } => {
                 let lineage = self.resident(life, partition).map_or(0, |resident| resident.core.lineage().0);

@@ -23,6 +23,7 @@ use storage::log::{NodeLog, Options};
 use storage::{GroupKey, Record, Tables};
 
 use super::couriers::Played;
+use super::payloads;
 use super::queue::{Asker, Life};
 use super::tickers::Ticker;
 
@@ -281,6 +282,8 @@ fn tuning(setup: &Setup) -> Tuning {
         resend_after: Duration::from_millis(200),
         messages_max: 3,
         activities: setup.activities(),
+        provided_max: 64,
+        apart: payloads::apart(setup.seed),
         ..Tuning::default()
     }
 }

@@ -17,7 +17,7 @@ use engine::partition::effect::{Refusal, Reply};
 use engine::partition::view::{EntityView, InstanceView};
 use engine::time::Timestamp;
 use platform::fault::SimEntropy;
-use server::partition::messages::{Answer, Outcome, Question, Request, Settled, Unavailable};
+use server::partition::messages::{Answer, Outcome, Question, Settled, Unavailable};
 
 use super::scripts::{self, Deed, Script};
 use crate::cluster::World;
@@ -293,9 +293,8 @@ impl World {
                     self.checkers.histories.on_raised(payload, 1 + u64::from(twice));
                 }
                 for copy in 0..=u64::from(twice) {
-                    let request = Box::new(Request::Partition(command.clone()));
                     let at = self.now + delay + copy * self.clients.random.below(20 * MS);
-                    self.queue.push(at, Happening::Ask { to, partition, request, asker });
+                    self.bring(at, (to, partition), command.clone(), asker);
                 }
                 Ok(())
             }
@@ -357,6 +356,11 @@ impl World {
     fn replied(&mut self, instance: &str, deed: &Deed, reply: &Reply) -> Result<Option<bool>, Violation> {
         self.trace.line(format_args!("{} {instance} {deed:?}: {reply:?}", self.now));
         match (deed, reply) {
+            (_, Reply::Refused(Refusal::PayloadMissing)) => {
+                self.marks.reach("payload missing where it is named");
+                // It is impatient soon enough, and brings everything again.
+                return Ok(None);
+            }
             (Deed::Start, Reply::Started { .. }) => {
                 self.checkers.outcomes.on_started(instance);
             }

@@ -1,4 +1,4 @@
-//! Timers, scheduled starts and scheduled operations whose time has come, a page of each.
+//! Timers, scheduled starts, scheduled operations and idle payloads whose time has come, a page of each.
 //!
 //! Not here: any clock. The entry's own time decides, and a late fire is fine, an early one never.
 
@@ -33,14 +33,15 @@ pub(super) fn apply(state: &mut State) -> Loaded<()> {
             fire(state, instance, row)?;
         }
     }
-    let more = entities::deliver_due(state, after_now)?;
+    let more = entities::deliver_due(state, after_now)? | state.remove_idle(after_now)?;
     if more || page.len() >= limits::CASCADE_ROWS_MAX {
         state.effect(Effect::FollowUp(Command::FireTimers(FireTimers {})));
         return Ok(());
     }
     let timer = state.tx.range(&timers::due_from(after_now, 1))?;
     let timer = timer.first().map(|(_, next)| Timestamp::from(decode::<DueRow>(next).due));
-    let next = [timer, state.next_due_operation(after_now)?].into_iter().flatten().min();
+    let others = [state.next_due_operation(after_now)?, state.next_idle(after_now)?];
+    let next = others.into_iter().chain([timer]).flatten().min();
     if let Some(next) = next {
         state.effect(Effect::WakeAt(next));
     }

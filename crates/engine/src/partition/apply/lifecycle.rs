@@ -19,6 +19,7 @@ use crate::partition::state::instances::{Birth, Instance};
 use crate::partition::state::status::{Ending, Status};
 use crate::partition::state::sweeps::{ChildrenFate, SweepRow};
 use crate::partition::state::values::Value;
+use crate::payload;
 use crate::rows::Loaded;
 
 /// The error type of a child that was terminated: it has no failure of its own.
@@ -153,7 +154,7 @@ fn tell_parent(
             (None, Some(failure))
         }
         Ending::Terminated => {
-            let output = output.unwrap_or_default();
+            let output = output.as_deref().map(payload::shown).unwrap_or_default();
             let message = format!("sub-orchestration {id} was terminated: {output}");
             (None, Some(FailureDetails::new(TERMINATED, message)))
         }

@@ -28,8 +28,9 @@ mod unfail;
 use crate::event::{EventKind, HistoryEvent};
 use crate::id::LogId;
 use crate::partition::command::{Command, RequestId};
-use crate::partition::effect::{Effect, Effects, Reply};
+use crate::partition::effect::{Effect, Effects, Refusal, Reply};
 use crate::partition::state::State;
+use crate::partition::state::payloads::Named;
 use crate::partition::{feed, schedules};
 use crate::rows::{Changes, Loaded, WorkingSet};
 use crate::time::Timestamp;
@@ -43,6 +44,11 @@ pub(crate) fn run(
 ) -> Loaded<(Changes, Effects)> {
     let mut state = State::begin(rows, id, at)?;
     dispatch(&mut state, command)?;
+    if state.count_references()? == Named::Missing {
+        // Nothing has happened but the refusal, and nobody remembers it: the same request may come again.
+        state = State::begin(rows, id, at)?;
+        state.effect(Effect::Reply(Reply::Refused(Refusal::PayloadMissing)));
+    }
     Ok(state.finish())
 }
 
@@ -65,6 +71,7 @@ fn dispatch(state: &mut State, command: &Command) -> Loaded<()> {
             client(state, c.request.as_ref(), |s| entities::requests::release_lock(s, c))
         }
         Command::ResumeEntity(c) => client(state, c.request.as_ref(), |s| entities::requests::resume(s, c)),
+        Command::StorePayload(c) => answer(state, |s| s.store_part(c)),
         Command::CompleteEntityBatch(c) => answer(state, |s| entities::batch::complete(s, c)),
         Command::MarkEntityStuck(c) => answer(state, |s| entities::batch::mark_stuck(s, c)),
         Command::AdvanceEntity(c) => entities::batch::advance(state, c),

@@ -9,10 +9,13 @@ use crate::limits;
 use crate::partition::command::Section;
 use crate::partition::state::entities::locks::LockRequestRow;
 use crate::partition::state::entities::{Entity, EntityRow};
+use crate::partition::state::history::event_in_full;
 use crate::partition::state::keys;
 use crate::partition::state::meta::MetaRow;
+use crate::partition::state::payloads::put_in_place;
 use crate::partition::state::queue::Look;
 use crate::partition::state::values::ValueRow;
+use crate::payload::whole_bytes;
 use crate::rows::{Key, KeyBuilder, Loaded, Needs, Range, Transaction, WorkingSet, decode};
 use crate::time::Timestamp;
 
@@ -116,7 +119,7 @@ pub fn batch(rows: &WorkingSet, id: &EntityId, epoch: Epoch) -> Result<Option<Ba
     let mut operations: Vec<Bytes> = Vec::new();
     let mut bytes = 0;
     entity.look_at_operations(&tx, |event| {
-        bytes += event.len();
+        bytes = whole_bytes(&event).saturating_add(bytes);
         let full = operations.len() >= limits::BATCH_OPERATIONS_MAX || bytes > limits::BATCH_BYTES_MAX;
         if full && !operations.is_empty() {
             return Look::Enough;
@@ -124,6 +127,7 @@ pub fn batch(rows: &WorkingSet, id: &EntityId, epoch: Epoch) -> Result<Option<Ba
         operations.push(event);
         Look::Further
     })?;
+    let operations = operations.into_iter().map(|event| event_in_full(&tx, event)).collect::<Loaded<_>>()?;
     let state = state(&tx, &entity)?;
     let Entity { id, row } = entity;
     Ok(Some(Batch { entity: id, execution: row.execution, turn: row.turn, state, operations }))
@@ -137,7 +141,9 @@ fn state(tx: &Transaction, entity: &Entity) -> Loaded<Option<String>> {
     if entity.row.state_bytes.is_none() {
         return Ok(None);
     }
-    Ok(tx.get::<ValueRow>(&keys::entity_state(entity.row.number))?.and_then(|row| row.text))
+    let mut text = tx.get::<ValueRow>(&keys::entity_state(entity.row.number))?.and_then(|row| row.text);
+    text.as_mut().map_or(Ok(()), |text| put_in_place(tx, text))?;
+    Ok(text)
 }
 
 /// The entity as it stands; its state only with `with_state`.

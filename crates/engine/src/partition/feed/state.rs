@@ -10,6 +10,7 @@ use crate::partition::feed::rows::{self, EventRow};
 use crate::partition::state::State;
 use crate::partition::state::instances::Instance;
 use crate::partition::state::status::Ending;
+use crate::payload;
 use crate::rows::{Loaded, Range};
 
 /// Events forgotten at once: many at a time, seldom.
@@ -51,7 +52,10 @@ impl State<'_> {
                 let reason = failure.map_or("", |failure| failure.error_message.as_str());
                 self.tell(Lifecycle::Failed, instance, reason)
             }
-            Ending::Terminated => self.tell(Lifecycle::Terminated, instance, output.unwrap_or("")),
+            Ending::Terminated => {
+                let reason = output.map(payload::shown).unwrap_or_default();
+                self.tell(Lifecycle::Terminated, instance, &reason)
+            }
         }
     }
 

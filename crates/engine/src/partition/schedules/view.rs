@@ -5,7 +5,8 @@
 use crate::partition::command::Moment;
 use crate::partition::schedules::command::Spec;
 use crate::partition::schedules::rows::{self, DUE, DueRow, SCHEDULE, ScheduleRow};
-use crate::rows::{KeyBuilder, Needs, Range, Transaction, WorkingSet, decode};
+use crate::partition::state::payloads::put_in_place;
+use crate::rows::{KeyBuilder, Loaded, Needs, Range, Transaction, WorkingSet, decode};
 use crate::time::Timestamp;
 
 /// A schedule as it stands.
@@ -37,9 +38,10 @@ pub struct ScheduleView {
     pub updated: Timestamp,
 }
 
-fn shown(name: &str, row: ScheduleRow) -> ScheduleView {
+fn shown(tx: &Transaction, name: &str, mut row: ScheduleRow) -> Loaded<ScheduleView> {
+    row.spec.input.as_mut().map_or(Ok(()), |input| put_in_place(tx, input))?;
     let time = |moment: Option<Moment>| moment.map(Timestamp::from);
-    ScheduleView {
+    Ok(ScheduleView {
         name: name.to_owned(),
         generation: row.generation,
         paused: row.paused,
@@ -52,21 +54,24 @@ fn shown(name: &str, row: ScheduleRow) -> ScheduleView {
         created: time(row.created).unwrap_or_default(),
         updated: time(row.updated).unwrap_or_default(),
         spec: row.spec,
-    }
+    })
 }
 
 /// One schedule.
 pub fn schedule(rows: &WorkingSet, name: &str) -> Result<Option<ScheduleView>, Needs> {
-    let row = Transaction::new(rows).get::<ScheduleRow>(&rows::schedule(name))?;
-    Ok(row.map(|row| shown(name, row)))
+    let tx = Transaction::new(rows);
+    let row = tx.get::<ScheduleRow>(&rows::schedule(name))?;
+    row.map(|row| shown(&tx, name, row)).transpose()
 }
 
 /// Schedules after the one named, in order of their names.
 pub fn schedules(rows: &WorkingSet, after: Option<&str>, limit: usize) -> Result<Vec<ScheduleView>, Needs> {
     let all = Range::all(KeyBuilder::room(SCHEDULE), limit);
     let from = after.map_or(all.from.clone(), |after| rows::schedule(after).next());
-    let page = Transaction::new(rows).range(&Range { from, ..all })?;
-    Ok(page.iter().filter_map(|(key, bytes)| Some(shown(rows::name_of(key)?, decode(bytes)))).collect())
+    let tx = Transaction::new(rows);
+    let page = tx.range(&Range { from, ..all })?;
+    let named = page.iter().filter_map(|(key, bytes)| Some((rows::name_of(key)?, bytes)));
+    named.map(|(name, bytes)| shown(&tx, name, decode(bytes))).collect()
 }
 
 /// The schedules whose next tick comes first.
@@ -77,7 +82,8 @@ pub fn due(rows: &WorkingSet, limit: usize) -> Result<Vec<ScheduleView>, Needs> 
     tx.want(names.iter().map(|name| rows::schedule(name)))?;
     let mut found = Vec::with_capacity(names.len());
     for name in names {
-        found.extend(tx.get::<ScheduleRow>(&rows::schedule(&name))?.map(|row| shown(&name, row)));
+        let row = tx.get::<ScheduleRow>(&rows::schedule(&name))?;
+        found.extend(row.map(|row| shown(&tx, &name, row)).transpose()?);
     }
     Ok(found)
 }

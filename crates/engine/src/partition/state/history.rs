@@ -8,11 +8,13 @@ use bytes::{Buf, Bytes};
 use prost::Message;
 use prost::encoding::{decode_varint, encode_varint};
 
-use crate::event::HistoryEvent;
+use crate::event::{HistoryEvent, visit_event};
 use crate::limits;
-use crate::partition::state::instances::Instance;
+use crate::partition::state::instances::{Instance, InstanceRow};
+use crate::partition::state::payloads::put_in_place;
 use crate::partition::state::{State, keys};
-use crate::rows::Loaded;
+use crate::payload::{has_reference, whole_bytes};
+use crate::rows::{Key, Loaded, Transaction};
 
 /// Field 3, length-delimited: an event that workers are sent.
 pub(crate) const VISIBLE_TAG: u8 = 0x1a;
@@ -35,6 +37,9 @@ pub(crate) struct HistoryHead {
     /// Some events are for people only.
     #[prost(bool, tag = "5")]
     hidden: bool,
+    /// Events that name large texts, which are held apart.
+    #[prost(uint32, tag = "6")]
+    naming: u32,
 }
 
 impl HistoryHead {
@@ -48,10 +53,6 @@ impl HistoryHead {
 
     pub(crate) fn bytes(self) -> u64 {
         self.bytes
-    }
-
-    pub(crate) fn has_hidden(self) -> bool {
-        self.hidden
     }
 }
 
@@ -121,13 +122,9 @@ impl State<'_> {
                 head.chunks += 1;
             }
             let before = chunk.len();
-            chunk.push(match audience {
-                Audience::All => VISIBLE_TAG,
-                Audience::People => HIDDEN_TAG,
-            });
+            put_event(&mut chunk, audience, &event);
             head.hidden |= audience == Audience::People;
-            encode_varint(u64::try_from(event.len()).unwrap_or(u64::MAX), &mut chunk);
-            chunk.extend_from_slice(&event);
+            head.naming = head.naming.saturating_add(u32::from(has_reference(&event)));
             head.events += 1;
             head.bytes += u64::try_from(chunk.len() - before).unwrap_or(u64::MAX);
         }
@@ -171,15 +168,67 @@ pub(crate) fn read_chunk(chunk: &Bytes) -> Result<Vec<(Audience, Bytes)>, String
 }
 
 /// A chunk without what is for people only.
-pub(crate) fn visible_part(chunk: &Bytes) -> Bytes {
+fn visible_part(chunk: &Bytes) -> Bytes {
     let events = read_chunk(chunk).expect("a history chunk is read once when it is loaded");
     let mut visible = Vec::with_capacity(chunk.len());
     for (audience, event) in events {
         if audience == Audience::All {
-            visible.push(VISIBLE_TAG);
-            encode_varint(u64::try_from(event.len()).unwrap_or(u64::MAX), &mut visible);
-            visible.extend_from_slice(&event);
+            put_event(&mut visible, audience, &event);
         }
     }
     Bytes::from(visible)
+}
+
+/// The history as workers are sent it, and how many bytes that is. Where it is more than `bytes_max`,
+/// nobody is sent it in one message, and its large texts are not looked up.
+pub(crate) fn past(tx: &Transaction, row: &InstanceRow, bytes_max: usize) -> Loaded<(Vec<Bytes>, usize)> {
+    let head = row.history.unwrap_or_default();
+    let chunks: Vec<Key> = (0..head.chunks).map(|chunk| keys::history(row.number, chunk)).collect();
+    tx.want(chunks.iter().cloned())?;
+    let mut past = Vec::with_capacity(chunks.len());
+    let mut bytes = 0_usize;
+    for key in &chunks {
+        let chunk = tx.bytes(key)?.unwrap_or_default();
+        let chunk = if head.hidden { visible_part(&chunk) } else { chunk };
+        let whole = if head.naming > 0 { whole_bytes(&chunk) } else { chunk.len() };
+        bytes = bytes.saturating_add(whole);
+        past.push(chunk);
+    }
+    if head.naming > 0 && bytes <= bytes_max {
+        for chunk in &mut past {
+            if has_reference(chunk) {
+                *chunk = chunk_in_full(tx, chunk)?;
+            }
+        }
+        bytes = past.iter().map(Bytes::len).sum();
+    }
+    Ok((past, bytes))
+}
+
+/// A chunk with its large texts in their places: the other events are copied.
+fn chunk_in_full(tx: &Transaction, chunk: &Bytes) -> Loaded<Bytes> {
+    let mut full = Vec::with_capacity(whole_bytes(chunk));
+    for (audience, event) in read_chunk(chunk).expect("a history chunk is read once when it is loaded") {
+        put_event(&mut full, audience, &event_in_full(tx, event)?);
+    }
+    Ok(Bytes::from(full))
+}
+
+/// An encoded event with its large texts in their places.
+pub(crate) fn event_in_full(tx: &Transaction, event: Bytes) -> Loaded<Bytes> {
+    if !has_reference(&event) {
+        return Ok(event);
+    }
+    let Ok(mut decoded) = HistoryEvent::decode(event.clone()) else { return Ok(event) };
+    visit_event(&mut decoded, &mut |text| put_in_place(tx, text))?;
+    Ok(Bytes::from(decoded.encode_to_vec()))
+}
+
+fn put_event(chunk: &mut Vec<u8>, audience: Audience, event: &[u8]) {
+    chunk.push(match audience {
+        Audience::All => VISIBLE_TAG,
+        Audience::People => HIDDEN_TAG,
+    });
+    encode_varint(u64::try_from(event.len()).unwrap_or(u64::MAX), chunk);
+    chunk.extend_from_slice(event);
 }

@@ -6,6 +6,7 @@
 
 use crate::id::{EntityId, InstanceId, LogId, PartitionId, fmix64, fnv1a64};
 use crate::partition::command::{RequestId, Section};
+use crate::payload::PayloadHash;
 use crate::rows::{Key, KeyBuilder};
 use crate::time::Timestamp;
 
@@ -35,6 +36,9 @@ pub(crate) const MAILBOX: u8 = 0x22;
 pub(crate) const SCHEDULED: u8 = 0x23;
 pub(crate) const LOCK_REQUEST: u8 = 0x24;
 pub(crate) const LOCKED: u8 = 0x25;
+pub(crate) const PAYLOAD: u8 = 0x50;
+pub(crate) const PAYLOAD_PART: u8 = 0x51;
+pub(crate) const PAYLOAD_IDLE: u8 = 0x52;
 
 /// Which entry made a task, and which of that entry's tasks of the kind it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -177,4 +181,22 @@ pub(crate) fn lock_request(number: u64, section: &Section) -> Key {
 
 pub(crate) fn locked(id: &EntityId) -> Key {
     KeyBuilder::room(LOCKED).text(id.as_str()).key()
+}
+
+/// A large text, by its content.
+pub(crate) fn payload(hash: PayloadHash) -> Key {
+    KeyBuilder::room(PAYLOAD).bytes(&hash.0).key()
+}
+
+pub(crate) fn payload_part(hash: PayloadHash, part: u32) -> Key {
+    KeyBuilder::room(PAYLOAD_PART).bytes(&hash.0).small(part).key()
+}
+
+pub(crate) fn payload_idle(until: Timestamp, hash: PayloadHash) -> Key {
+    KeyBuilder::room(PAYLOAD_IDLE).time(until).bytes(&hash.0).key()
+}
+
+/// Whether a row of this key may name large texts: neither those themselves nor the partition's own row.
+pub(crate) fn holds_references(key: &Key) -> bool {
+    !matches!(key.room(), META | PAYLOAD | PAYLOAD_PART | PAYLOAD_IDLE)
 }

@@ -46,6 +46,9 @@ pub(crate) struct MetaRow {
     /// Parked messages, ever.
     #[prost(uint64, tag = "13")]
     pub(crate) orphans: u64,
+    /// Large texts that are held apart.
+    #[prost(uint64, tag = "19")]
+    pub(crate) payloads: u64,
     /// How far the feed is; absent where none was ever kept.
     #[prost(message, optional, tag = "20")]
     pub(crate) feed: Option<FeedHead>,

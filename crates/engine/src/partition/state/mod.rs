@@ -15,6 +15,7 @@ pub(crate) mod keys;
 pub(crate) mod listed;
 pub(crate) mod meta;
 pub(crate) mod outbox;
+pub(crate) mod payloads;
 pub(crate) mod queue;
 pub(crate) mod requests;
 pub(crate) mod status;

@@ -127,6 +127,7 @@ impl RequestRow {
                     Refusal::HistoryTooLarge => 18,
                     Refusal::MailboxFull => 20,
                     Refusal::TooManySchedules => 21,
+                    Refusal::PayloadMissing => 29,
                 }
             }
         }
@@ -152,6 +153,7 @@ impl RequestRow {
             18 => Reply::Refused(Refusal::HistoryTooLarge),
             20 => Reply::Refused(Refusal::MailboxFull),
             21 => Reply::Refused(Refusal::TooManySchedules),
+            29 => Reply::Refused(Refusal::PayloadMissing),
             _ => Reply::Unchanged,
         }
     }

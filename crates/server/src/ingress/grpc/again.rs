@@ -65,7 +65,7 @@ pub(super) async fn rewind(
     let command = Command::Rewind(Rewind {
         instance: instance.as_str().to_owned(),
         request: call.request_id()?,
-        reason: check::value("the reason", request.reason)?,
+        reason: check::note("the reason", request.reason)?,
     });
     match call.ask(&instance, command).await? {
         Reply::Done | Reply::Unchanged => Ok(proto::RewindInstanceResponse {}),

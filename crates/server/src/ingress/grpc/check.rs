@@ -59,11 +59,20 @@ pub(super) fn version(text: Option<String>) -> Result<Option<String>, Status> {
     }
 }
 
-/// An input, an output, a reason.
+/// An input, an output, what an event carries.
 pub(super) fn value(what: &str, text: Option<String>) -> Result<Option<String>, Status> {
+    bounded(what, text, limits::VALUE_BYTES_MAX)
+}
+
+/// A reason.
+pub(super) fn note(what: &str, text: Option<String>) -> Result<Option<String>, Status> {
+    bounded(what, text, limits::NOTE_BYTES_MAX)
+}
+
+fn bounded(what: &str, text: Option<String>, max: usize) -> Result<Option<String>, Status> {
     match &text {
-        Some(text) if text.len() > limits::VALUE_BYTES_MAX => {
-            let (bytes, max) = (text.len(), limits::VALUE_BYTES_MAX);
+        Some(text) if text.len() > max => {
+            let bytes = text.len();
             let told = format!("{what} has {bytes} bytes, more than the {max} a value may have");
             Err(invalid(&codes::PAYLOAD_TOO_LARGE, told))
         }
@@ -130,7 +139,9 @@ mod tests {
         assert!(name("a name", String::new()).is_err());
         assert!(name("a name", "a\nb".into()).is_err());
         assert!(name("a name", "x".repeat(1_025)).is_err());
-        assert!(value("an input", Some("x".repeat((1 << 20) + 1))).is_err());
+        assert!(value("an input", Some("x".repeat(limits::VALUE_BYTES_MAX))).is_ok());
+        assert!(value("an input", Some("x".repeat(limits::VALUE_BYTES_MAX + 1))).is_err());
+        assert!(note("a reason", Some("x".repeat((1 << 20) + 1))).is_err());
         assert!(value("an input", Some(String::new())).is_ok());
         assert!(tags((0..65).map(|n| (n.to_string(), String::new())).collect()).is_err());
         assert!(tags([("a".to_owned(), "x".repeat(1_025))].into()).is_err());

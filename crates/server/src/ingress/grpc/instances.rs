@@ -186,7 +186,7 @@ pub(super) async fn suspend(
     let command = Command::Suspend(Suspend {
         instance: instance.as_str().to_owned(),
         request: call.request_id()?,
-        reason: check::value("the reason", request.reason)?,
+        reason: check::note("the reason", request.reason)?,
     });
     change(&call, &instance, command).await?;
     Ok(proto::SuspendResponse {})
@@ -206,7 +206,7 @@ pub(super) async fn resume(
     let command = Command::Resume(Resume {
         instance: instance.as_str().to_owned(),
         request: call.request_id()?,
-        reason: check::value("the reason", request.reason)?,
+        reason: check::note("the reason", request.reason)?,
     });
     change(&call, &instance, command).await?;
     Ok(proto::ResumeResponse {})
@@ -230,7 +230,7 @@ pub(super) async fn skip_graceful_terminations(
         let told = format!("{} instances, more than {BATCH_MAX} at once", ids.len());
         return Err(status::invalid(&codes::METADATA_INVALID, told));
     }
-    let reason = check::value("the reason", request.reason)?;
+    let reason = check::note("the reason", request.reason)?;
     let mut unterminated = Vec::new();
     for id in ids {
         let ended = match call.instance(&id) {

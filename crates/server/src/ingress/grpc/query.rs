@@ -38,6 +38,8 @@ pub(super) const READS_MAX: usize = 64;
 const SPAN_READS_MAX: usize = 8;
 /// Instances read or purged at once for one call.
 const AT_ONCE: usize = 64;
+/// With inputs and outputs, which may have 10 MiB each.
+const WITH_VALUES_AT_ONCE: usize = 8;
 
 pub(super) fn page_size(asked: i32) -> usize {
     match usize::try_from(asked) {
@@ -68,7 +70,8 @@ pub(super) async fn query(
     let mut listing = Listing::new(&hub, filter, cursor);
     let mut page = Page::new(page_size(query.max_instance_count));
     'pages: loop {
-        let some = listing.some(AT_ONCE.min(page.left())).await?;
+        let at_once = if query.fetch_inputs_and_outputs { WITH_VALUES_AT_ONCE } else { AT_ONCE };
+        let some = listing.some(at_once.min(page.left())).await?;
         if some.is_empty() {
             break;
         }

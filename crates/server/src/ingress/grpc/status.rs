@@ -93,11 +93,19 @@ pub(super) fn refusal(refusal: Refusal, instance: &str) -> Status {
             "failed while it held locks on entities",
             "rewind",
         ),
+        Refusal::PayloadMissing => invalid(&codes::TEXT_RESERVED, text_reserved()),
         Refusal::HistoryTooLarge => {
             let why = format!("has a history of more than {REWIND_BYTES_MAX} bytes");
             not_allowed(&codes::REWIND_IMPOSSIBLE, instance, &why, "rewind")
         }
     }
+}
+
+/// Why a command is refused that names a large text nobody has brought.
+pub(super) fn text_reserved() -> String {
+    "a name, a reason, a status or a failure holds U+10FFFF and 72 digits, which name a large value; nothing \
+     was changed"
+        .to_owned()
 }
 
 /// The JavaScript SDK looks for these words.

@@ -19,6 +19,8 @@ use tonic::{Code, Request, Status, Streaming};
 mod dialects;
 #[path = "tests_limits.rs"]
 mod limits;
+#[path = "tests_payloads.rs"]
+mod payloads;
 
 use super::*;
 use crate::config::{Loader, Profile};
@@ -290,7 +292,7 @@ async fn what_is_malformed_unknown_or_too_large_is_refused_with_its_code() {
     assert!(status.message().contains("length"));
     assert_eq!(Bench::refusal(client.start_instance(start("a", ""))).await.code(), Code::InvalidArgument);
     assert_eq!(Bench::refusal(client.start_instance(start("@a@b", "n"))).await.code(), Code::InvalidArgument);
-    let large = proto::CreateInstanceRequest { input: Some("x".repeat((1 << 20) + 1)), ..start("a", "n") };
+    let large = proto::CreateInstanceRequest { input: Some("x".repeat((10 << 20) + 1)), ..start("a", "n") };
     assert_eq!(Bench::refusal(client.start_instance(large)).await.code(), Code::InvalidArgument);
     bench.start("a", "n").await;
     assert_eq!(Bench::refusal(client.start_instance(start("a", "n"))).await.code(), Code::AlreadyExists);

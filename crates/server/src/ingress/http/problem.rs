@@ -99,6 +99,7 @@ const STATUSES: &[(&Code, StatusCode)] = &[
     (&codes::INSTANCE_RUNNING, StatusCode::CONFLICT),
     (&codes::NAME_INVALID, StatusCode::UNPROCESSABLE_ENTITY),
     (&codes::TAGS_INVALID, StatusCode::UNPROCESSABLE_ENTITY),
+    (&codes::TEXT_RESERVED, StatusCode::UNPROCESSABLE_ENTITY),
     (&codes::PAYLOAD_TOO_LARGE, StatusCode::PAYLOAD_TOO_LARGE),
     (&codes::BODY_INVALID, StatusCode::UNPROCESSABLE_ENTITY),
     (&codes::CONTENT_TYPE, StatusCode::UNSUPPORTED_MEDIA_TYPE),

@@ -318,7 +318,7 @@ impl Api {
     pub(super) async fn send(&self, request: Request<Body>) -> Reached {
         let settings = config::Http {
             listen: Vec::new(),
-            body_bytes_max: 2 << 20,
+            body_bytes_max: 12 << 20,
             hosts_allowed: Vec::new(),
             wait_max: Duration::from_secs(60),
         };
@@ -415,7 +415,7 @@ async fn bad_requests_are_told_apart() {
         let request = request("POST", start).header("content-type", kind);
         api.send(request.body(Body::from(text)).expect("a request"))
     };
-    let large = json!({"name": "Order", "input": "x".repeat(1 << 20)}).to_string();
+    let large = json!({"name": "Order", "input": "x".repeat(10 << 20)}).to_string();
     let deep = "[".repeat(100_000);
     let cases = [
         (api.get("/api/v2").await, 404, "OL-2024"),
@@ -433,7 +433,7 @@ async fn bad_requests_are_told_apart() {
         (api.post(start, json!({"name": "Order", "tags": {"": "1"}})).await, 422, "OL-2015"),
         (api.post(start, json!({"name": "Order", "start_at": "soon"})).await, 400, "OL-2023"),
         (body("application/json", large).await, 413, "OL-2020"),
-        (body("application/json", "x".repeat(3 << 20)).await, 413, "OL-2020"),
+        (body("application/json", "x".repeat(13 << 20)).await, 413, "OL-2020"),
         (api.get(&format!("{start}?limit=0")).await, 400, "OL-2023"),
         (api.get(&format!("{start}?status=runing")).await, 400, "OL-2023"),
         (api.get(&format!("{start}?page=2")).await, 400, "OL-2023"),

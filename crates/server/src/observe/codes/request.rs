@@ -63,8 +63,13 @@ super::codes! { REQUEST_CODES
         "Nothing was changed."
         "Send fewer or shorter tags; large data belongs into the input."
     }
+    Error TEXT_RESERVED "OL-2016" "a text has a form that is kept for the server" {
+        "A name, a reason, a status or a failure holds the character U+10FFFF and behind it 72 digits: this is how the server names large values that it holds apart."
+        "Nothing was changed."
+        "Leave the character out. In inputs, results and event data it is allowed."
+    }
     Error PAYLOAD_TOO_LARGE "OL-2020" "a value or message is too large" {
-        "One value (an input, a result, an event's data) is at most 1 MiB, one turn's answer at most 16 MiB, one HTTP body at most `http.body_bytes_max`."
+        "One value (an input, a result, an event's data, an entity's state) is at most 10 MiB, a custom status or a reason 1 MiB, one turn's answer at most 16 MiB, one HTTP body at most `http.body_bytes_max`."
         "Nothing was changed."
         "Send a reference to the data instead of the data."
     }

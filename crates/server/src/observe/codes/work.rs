@@ -14,9 +14,9 @@ super::codes! { WORK_CODES
         "Answer with the token exactly as it came with the work item, to the task hub that it came from."
     }
     Warning WORK_ITEM_TOO_LARGE "OL-3003" "an instance is stuck: its work item is too large" {
-        "The history and inbox of an instance make a work item of more than 4 MiB, which published workers do not accept."
+        "The history and inbox of an instance, or the values of an activity or an entity, make a work item of more than `work.item_bytes_max`, which workers do not accept. The published ones take 4 MiB unless they are told otherwise."
         "The instance is held and makes no progress; nothing of it is lost. Others are not affected."
-        "Let the orchestration use continue-as-new and pass references instead of data. A worker that asks for history in chunks can take it as it is; then `outlast instance resume ID`."
+        "Let the workers accept more (`max_receive_message_length` of their gRPC channel) and raise `work.item_bytes_max`; or let the orchestration use continue-as-new and pass references instead of data. A worker that asks for history in chunks can take it as it is; then `outlast instance resume ID`."
     }
     Warning REDELIVERED_TOO_OFTEN "OL-3004" "a work item failed with too many workers" {
         "Each worker that took the work item went away before it answered, `work.redeliveries_max` times."

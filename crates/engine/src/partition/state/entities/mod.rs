@@ -18,6 +18,7 @@ use crate::partition::state::entities::locks::Lock;
 use crate::partition::state::queue::QueueHead;
 use crate::partition::state::values::ValueRow;
 use crate::partition::state::{State, keys};
+use crate::payload;
 use crate::rows::{Loaded, Row};
 
 /// The stored row.
@@ -168,7 +169,7 @@ impl State<'_> {
     pub(crate) fn set_state(&mut self, entity: &mut Entity, state: Option<String>) -> Loaded<()> {
         entity.row.modified = Some(self.at.into());
         let key = keys::entity_state(entity.row.number);
-        let bytes = state.as_ref().map(|state| u32::try_from(state.len()).unwrap_or(u32::MAX));
+        let bytes = state.as_deref().map(payload::text_bytes);
         let had_state = std::mem::replace(&mut entity.row.state_bytes, bytes).is_some();
         match state {
             Some(state) => self.tx.put(key, &ValueRow { text: Some(state), failure: None }),

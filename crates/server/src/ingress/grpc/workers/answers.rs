@@ -203,6 +203,7 @@ pub(super) async fn answer_with(hub: &Hub, token: &Token, command: Command) -> R
         Reply::Refused(Refusal::StaleWorkItem | Refusal::InstanceNotFound | Refusal::EpochOver) => {
             Err(status::stale())
         }
+        Reply::Refused(Refusal::PayloadMissing) => Err(give_up(hub, token, &status::text_reserved())),
         Reply::Refused(refusal) => Err(status::refusal(refusal, token.instance.as_str())),
         other @ (Reply::Started { .. } | Reply::Purged { .. }) => Err(status::unexpected(&other)),
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use engine::event::{EntityOperationSignaled, EventKind, FailureDetails, HistoryEvent};
 use engine::id::{EntityId, InstanceId};
-use engine::limits::{NAME_BYTES_MAX, TURN_ACTIONS_MAX, TURN_BYTES_MAX, VALUE_BYTES_MAX};
+use engine::limits::{NAME_BYTES_MAX, TURN_ACTIONS_MAX, TURN_BYTES_MAX};
 use engine::partition::command::{
     Command, CompleteEntityBatch, EntityOperation, OperationAction, OperationActionKind, OperationResult,
     StartDetached,
@@ -103,7 +103,7 @@ fn actions(answer: &proto::EntityBatchResult, bytes: usize) -> Result<Vec<Operat
              {TURN_ACTIONS_MAX} actions"
         )));
     }
-    value("the entity's state", answer.entity_state.as_deref())?;
+    turn::value("the entity's state", answer.entity_state.as_deref())?;
     answer.actions.iter().map(action).collect()
 }
 
@@ -121,7 +121,7 @@ fn action(action: &proto::OperationAction) -> Result<OperationAction, FailureDet
 fn send_signal(signal: &proto::SendSignalAction) -> Result<EntityOperation, FailureDetails> {
     let entity = EntityId::parse(&signal.instance_id).map_err(|problem| invalid(problem.to_string()))?;
     name("an operation's name", &signal.name)?;
-    value("an operation's input", signal.input.as_deref())?;
+    turn::value("an operation's input", signal.input.as_deref())?;
     let signaled = EntityOperationSignaled {
         request_id: String::new(),
         operation: signal.name.clone(),
@@ -142,7 +142,7 @@ fn start_detached(start: &proto::StartNewOrchestrationAction) -> Result<StartDet
         return Err(invalid(format!("{:?} is an entity's id, not an orchestration's", start.instance_id)));
     }
     name("an orchestration's name", &start.name)?;
-    value("an orchestration's input", start.input.as_deref())?;
+    turn::value("an orchestration's input", start.input.as_deref())?;
     if start.version.as_ref().is_some_and(|version| version.len() > NAME_BYTES_MAX) {
         return Err(invalid(format!("a version has at most {NAME_BYTES_MAX} bytes")));
     }
@@ -161,11 +161,12 @@ fn start_detached(start: &proto::StartNewOrchestrationAction) -> Result<StartDet
 /// A result that cannot be kept is a failure of its operation; what the operation changed stays.
 fn result(result: proto::OperationResult) -> OperationResult {
     match result.result_type {
-        Some(ResultType::Success(success)) => match value("an operation's result", success.result.as_deref())
-        {
-            Ok(()) => OperationResult { output: success.result, failure: None },
-            Err(failure) => OperationResult { output: None, failure: Some(failure) },
-        },
+        Some(ResultType::Success(success)) => {
+            match turn::value("an operation's result", success.result.as_deref()) {
+                Ok(()) => OperationResult { output: success.result, failure: None },
+                Err(failure) => OperationResult { output: None, failure: Some(failure) },
+            }
+        }
         Some(ResultType::Failure(failure)) => {
             let details = failure.failure_details.unwrap_or_default();
             let mut failure = FailureDetails::decode(details.encode_to_vec().as_slice())
@@ -191,19 +192,10 @@ fn name(what: &str, text: &str) -> Result<(), FailureDetails> {
     Ok(())
 }
 
-fn value(what: &str, text: Option<&str>) -> Result<(), FailureDetails> {
-    match text {
-        Some(text) if text.len() > VALUE_BYTES_MAX => Err(turn::too_large(format!(
-            "{what} has {} bytes, more than the {VALUE_BYTES_MAX} a value may have",
-            text.len()
-        ))),
-        Some(_) | None => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use engine::limits::VALUE_BYTES_MAX;
 
     fn success(result: &str) -> proto::OperationResult {
         let result = Some(result.to_owned());

@@ -7,7 +7,9 @@
 
 use engine::event::{Action, ActionKind, CompleteOrchestration, EntityMessage, FailureDetails};
 use engine::id::{EntityId, InstanceId};
-use engine::limits::{NAME_BYTES_MAX, TAGS_MAX, TURN_ACTIONS_MAX, TURN_BYTES_MAX, VALUE_BYTES_MAX};
+use engine::limits::{
+    NAME_BYTES_MAX, NOTE_BYTES_MAX, TAGS_MAX, TURN_ACTIONS_MAX, TURN_BYTES_MAX, VALUE_BYTES_MAX,
+};
 use outlast_proto::durable_task::OrchestrationStatus;
 use prost::Message;
 
@@ -33,7 +35,7 @@ pub(in crate::ingress::grpc) fn check(mut answer: TurnAnswer, bytes: usize) -> R
     }
     if let Some(failure) = failure {
         answer.actions = vec![failed(failure)];
-        answer.custom_status = answer.custom_status.filter(|status| status.len() <= VALUE_BYTES_MAX);
+        answer.custom_status = answer.custom_status.filter(|status| status.len() <= NOTE_BYTES_MAX);
     }
     Ok(answer)
 }
@@ -46,7 +48,7 @@ fn check_whole(answer: &TurnAnswer, bytes: usize) -> Verdict {
              bytes and {TURN_ACTIONS_MAX} actions"
         )));
     }
-    value("the custom status", answer.custom_status.as_deref())
+    note("the custom status", answer.custom_status.as_deref())
 }
 
 /// A failure for size.
@@ -54,10 +56,10 @@ pub(in crate::ingress::grpc) fn too_large(message: String) -> FailureDetails {
     FailureDetails { is_non_retriable: true, ..FailureDetails::new(TOO_LARGE, message) }
 }
 
-/// Cuts a failure to what is kept: causes to their depth, then texts until it is no larger than a value.
+/// Cuts a failure to what is kept: causes to their depth, then texts until it is no larger than a note.
 pub(in crate::ingress::grpc) fn fit(failure: &mut FailureDetails) {
     failure.truncate();
-    if failure.encoded_len() <= VALUE_BYTES_MAX {
+    if failure.encoded_len() <= NOTE_BYTES_MAX {
         return;
     }
     failure.inner_failure = None;
@@ -65,7 +67,7 @@ pub(in crate::ingress::grpc) fn fit(failure: &mut FailureDetails) {
     let texts =
         [Some(&mut failure.error_type), Some(&mut failure.error_message), failure.stack_trace.as_mut()];
     for text in texts.into_iter().flatten() {
-        cut(text, VALUE_BYTES_MAX / 4);
+        cut(text, NOTE_BYTES_MAX / 4);
     }
 }
 
@@ -165,7 +167,7 @@ fn check_completion(completion: &mut CompleteOrchestration) -> Result<Option<Fai
         fit(failure);
     }
     let verdict = value("the orchestration's result", completion.result.as_deref())
-        .and_then(|()| value("the orchestration's details", completion.details.as_deref()))
+        .and_then(|()| note("the orchestration's details", completion.details.as_deref()))
         .and_then(|()| version(completion.new_version.as_deref()))
         .and_then(|()| tags(completion.tags.len()));
     Ok(verdict.err())
@@ -195,12 +197,21 @@ fn version(text: Option<&str>) -> Verdict {
     }
 }
 
-fn value(what: &str, text: Option<&str>) -> Verdict {
+/// What users fill, as large as values may be.
+pub(super) fn value(what: &str, text: Option<&str>) -> Verdict {
+    bounded(what, text, VALUE_BYTES_MAX)
+}
+
+/// What is shown with every instance.
+fn note(what: &str, text: Option<&str>) -> Verdict {
+    bounded(what, text, NOTE_BYTES_MAX)
+}
+
+fn bounded(what: &str, text: Option<&str>, max: usize) -> Verdict {
     match text {
-        Some(text) if text.len() > VALUE_BYTES_MAX => Err(too_large(format!(
-            "{what} has {} bytes, more than the {VALUE_BYTES_MAX} a value may have",
-            text.len()
-        ))),
+        Some(text) if text.len() > max => {
+            Err(too_large(format!("{what} has {} bytes, more than the {max} it may have", text.len())))
+        }
         Some(_) | None => Ok(()),
     }
 }

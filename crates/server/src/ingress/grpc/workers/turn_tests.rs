@@ -42,7 +42,7 @@ fn failure_of(asked: Action) -> String {
 
 #[test]
 fn what_is_within_bounds_goes_through_as_it_is() {
-    assert_eq!(failure_of(task("a", &"x".repeat(1 << 20))), "");
+    assert_eq!(failure_of(task("a", &"x".repeat(VALUE_BYTES_MAX))), "");
     let child = CreateSubOrchestration { name: "child".into(), ..CreateSubOrchestration::default() };
     assert_eq!(failure_of(action(ActionKind::CreateSubOrchestration(child))), "");
     for status in [OrchestrationStatus::Completed, OrchestrationStatus::ContinuedAsNew] {
@@ -52,7 +52,7 @@ fn what_is_within_bounds_goes_through_as_it_is() {
 
 #[test]
 fn what_an_orchestrations_code_can_cause_fails_the_orchestration() {
-    assert_eq!(failure_of(task("a", &"x".repeat((1 << 20) + 1))), "PayloadTooLarge");
+    assert_eq!(failure_of(task("a", &"x".repeat(VALUE_BYTES_MAX + 1))), "PayloadTooLarge");
     assert_eq!(failure_of(task("", "1")), "InvalidAction");
     let child = CreateSubOrchestration {
         name: "child".into(),
@@ -61,7 +61,7 @@ fn what_an_orchestrations_code_can_cause_fails_the_orchestration() {
     };
     assert_eq!(failure_of(action(ActionKind::CreateSubOrchestration(child))), "InvalidAction");
     let mut large = ended(OrchestrationStatus::Completed);
-    large.result = Some("x".repeat((1 << 20) + 1));
+    large.result = Some("x".repeat(VALUE_BYTES_MAX + 1));
     assert_eq!(failure_of(action(ActionKind::CompleteOrchestration(large))), "PayloadTooLarge");
 }
 
@@ -108,7 +108,7 @@ fn a_huge_failure_is_cut_to_a_value_without_splitting_a_character() {
     failure.stack_trace = Some("x".repeat(1 << 21));
     failure.inner_failure = Some(Box::new(FailureDetails::new("Inner", String::new())));
     fit(&mut failure);
-    assert!(failure.encoded_len() <= VALUE_BYTES_MAX);
+    assert!(failure.encoded_len() <= NOTE_BYTES_MAX);
     assert!(failure.error_message.starts_with('é') && failure.error_type == "E");
 }
 
@@ -134,6 +134,6 @@ fn an_entity_message_that_cannot_be_kept_fails_the_orchestration() {
         action(ActionKind::SendEntityMessage(SendEntityMessage { kind }))
     };
     assert_eq!(failure_of(call("", 0)), "InvalidAction");
-    assert_eq!(failure_of(call("add", (1 << 20) + 1)), "PayloadTooLarge");
-    assert_eq!(failure_of(call("add", 1 << 20)), "");
+    assert_eq!(failure_of(call("add", VALUE_BYTES_MAX + 1)), "PayloadTooLarge");
+    assert_eq!(failure_of(call("add", VALUE_BYTES_MAX)), "");
 }

@@ -220,6 +220,10 @@ pub(in super::super) fn refused(refusal: Refusal, id: &InstanceId) -> Problem {
             let why = format!("instance {id:?} failed while it held locks on entities");
             Problem::new(&codes::REWIND_IMPOSSIBLE, why)
         }
+        Refusal::PayloadMissing => Problem::new(
+            &codes::TEXT_RESERVED,
+            "a name or a reason holds U+10FFFF and 72 digits, which name a large value",
+        ),
         Refusal::HistoryTooLarge => {
             let why = format!("the history of instance {id:?} has more than {REWIND_BYTES_MAX} bytes");
             Problem::new(&codes::REWIND_IMPOSSIBLE, why)
