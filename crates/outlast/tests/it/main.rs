@@ -15,6 +15,7 @@ mod crash;
 mod entities;
 mod javascript;
 mod operator;
+mod payloads;
 mod program;
 mod python;
 mod rust;

@@ -20,12 +20,23 @@ pub(crate) struct Server {
     program: Program,
     grpc: SocketAddr,
     http: SocketAddr,
+    settings: Settings,
 }
+
+/// Settings by the names of their environment variables.
+type Settings = &'static [(&'static str, &'static str)];
 
 impl Server {
     /// Starts one on any free ports.
     pub(crate) fn start(data: &Path) -> Self {
-        Self::ready(data, Program::start(&mut dev(data, ANY_PORT, ANY_PORT)))
+        Self::start_with(data, &[])
+    }
+
+    /// Starts one with these settings, which it keeps over restarts.
+    pub(crate) fn start_with(data: &Path, settings: Settings) -> Self {
+        let mut command = dev(data, ANY_PORT, ANY_PORT);
+        let program = Program::start(command.envs(settings.iter().copied()));
+        Self { settings, ..Self::ready(data, program) }
     }
 
     /// Waits until a server started with these data is ready.
@@ -37,7 +48,7 @@ impl Server {
             let text = said[kind][0].as_str().unwrap_or_else(|| panic!("no {kind} in {said}"));
             text.parse().unwrap_or_else(|error| panic!("{kind} {text}: {error}"))
         };
-        Self { data: data.to_owned(), program, grpc: address("grpc"), http: address("http") }
+        Self { data: data.to_owned(), program, grpc: address("grpc"), http: address("http"), settings: &[] }
     }
 
     /// Kills it and starts another on the same directory and the same ports.
@@ -48,8 +59,9 @@ impl Server {
 
     /// Starts another on the same directory and the same ports; this one must have ended.
     pub(crate) fn restart(&mut self) {
-        let again = Program::start(&mut dev(&self.data, &self.grpc.to_string(), &self.http.to_string()));
-        *self = Self::ready(&self.data, again);
+        let mut command = dev(&self.data, &self.grpc.to_string(), &self.http.to_string());
+        let again = Program::start(command.envs(self.settings.iter().copied()));
+        *self = Self { settings: self.settings, ..Self::ready(&self.data, again) };
     }
 
     /// Kills it.

@@ -277,7 +277,7 @@ def what_cannot_be_is_refused(server):
     refused(grpc.StatusCode.INVALID_ARGUMENT, lambda: signal("@a@" + "x" * 98))
     refused(grpc.StatusCode.INVALID_ARGUMENT, lambda: signal("@a@b", ""))
     refused(grpc.StatusCode.INVALID_ARGUMENT, lambda: server.client.signal_entity(
-        entity("counter"), "add", input="x" * (1 << 20)))
+        entity("counter"), "add", input="x" * (10 << 20)))
     assert server.client.get_entity(entity("counter")) is None
 
 

@@ -597,13 +597,13 @@ def a_value_over_the_limit_is_refused_and_hurts_nobody_else(server):
         yield
 
     def huge_activity(_, __) -> str:
-        return "x" * (2 << 20)
+        return "x" * (11 << 20)
 
     def asks_for_too_much(ctx: task.OrchestrationContext, _):
         yield ctx.call_activity(huge_activity)
 
     with server.worker(echo, asks_for_too_much, huge_activity):
-        refused(grpc.StatusCode.INVALID_ARGUMENT, lambda: server.start(echo, input="x" * (2 << 20)))
+        refused(grpc.StatusCode.INVALID_ARGUMENT, lambda: server.start(echo, input="x" * (11 << 20)))
         failed = server.finished(server.start(asks_for_too_much))
         assert failed.runtime_status == OrchestrationStatus.FAILED, failed
         assert server.output(server.start(echo, input="x" * 500_000)) == 500_000
