@@ -1,5 +1,4 @@
-//! Questions about a partition. Each answers `Err(Needs)` where rows are not loaded; the caller
-//! loads them and asks again.
+//! Questions about a partition; `Err(Needs)` where rows are not loaded: load them and ask again.
 //!
 //! Not here: any change, and when an answer may be shown (it may hold what is not committed yet:
 //! the caller's serving gate decides).

@@ -17,9 +17,9 @@ use tonic::{Code, Request, Status, Streaming};
 
 #[path = "workers/dialects_tests.rs"]
 mod dialects;
-#[path = "tests_limits.rs"]
+#[path = "suites/limits.rs"]
 mod limits;
-#[path = "tests_payloads.rs"]
+#[path = "suites/payloads.rs"]
 mod payloads;
 
 use super::*;
