@@ -62,6 +62,7 @@ pub const ALL: &[&str] = &[
     "replica in doubt of what it acknowledged",
     "doubt is over",
     "rotted replica refused to open",
+    "rows of another replica took the place of a log",
 ];
 
 impl Marks {

@@ -33,6 +33,7 @@ const ELSEWHERE: &[&str] = &[
     "change-written-before-the-commit-of-the-last",
     "installed-before-durable",
     "members-of-snapshot-forgotten",
+    "copy-left-at-start",
 ];
 
 /// Switches one seeded bug on for this thread, and every other off.

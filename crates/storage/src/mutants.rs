@@ -14,6 +14,7 @@ pub const ALL: &[&str] = &[
     "applied-index-outside-the-transaction",
     "cut-tail-forgotten",
     "vouched-without-sync",
+    "copy-left-at-start",
 ];
 
 #[cfg(feature = "mutants")]

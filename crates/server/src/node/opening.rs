@@ -11,7 +11,6 @@ use engine::id::{HubId, Lineage, PartitionId};
 use engine::partition::effect::Durability;
 use replication::{Group, ReplicaId};
 use storage::GroupKey;
-use storage::tables::Tables;
 use tokio::sync::watch;
 
 use super::{Member, Node, StartError};
@@ -47,8 +46,10 @@ impl Node {
         let key = group_key(hub, partition);
         let path = self.tables_path(key);
         let options = storage::tables::Options { cache_bytes: self.pages_of(machine), ..Default::default() };
-        let tables = Arc::new(Tables::open(Arc::clone(&self.platform.disk), &path, options)?);
         let recovered = self.recovered.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        let compacted = recovered.as_ref().map_or(0, |log| Group::compacted(log).index);
+        let disk = Arc::clone(&self.platform.disk);
+        let tables = Arc::new(storage::tables::copy::open(disk, &path, compacted, options)?);
         let config = replication::Config::new(key, vec![FIRST_REPLICA]);
         let applied = tables.applied()?;
         let applied = replication::LogId { term: applied.term, index: applied.index };

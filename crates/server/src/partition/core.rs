@@ -44,6 +44,10 @@ pub struct Partition {
     /// The last entry durably in the tables.
     pub(super) stored: u64,
     pub(super) storing: Storing,
+    /// A member needs the rows as of this index at least: a checkpoint that has it is begun.
+    pub(super) wanted: u64,
+    /// Another replica's rows, until they take the place of these.
+    pub(super) brought: Option<Arc<Tables>>,
     /// The last output given to the log, and the last it has durably.
     written: u64,
     persisted: u64,
@@ -143,6 +147,8 @@ impl Partition {
             committed: applied,
             stored: stored.index,
             storing: Storing::Idle,
+            wanted: 0,
+            brought: None,
             written: 0,
             persisted: 0,
             riding_since: None,
@@ -205,7 +211,11 @@ impl Partition {
             Event::Received { from, bytes } => {
                 self.feed(replication::Input::Message { from: replication::ReplicaId(from), bytes })?;
             }
-            Event::Ticked => self.feed(replication::Input::Tick)?,
+            Event::Ticked => {
+                self.feed(replication::Input::Tick)?;
+                self.look_behind(outputs);
+            }
+            Event::Brought { tables, members } => self.on_brought(tables, members)?,
             Event::Persisted { number } => {
                 self.persisted = self.persisted.max(number);
                 self.feed(replication::Input::Persisted { number })?;
@@ -277,10 +287,11 @@ impl Partition {
             replication::Event::Established { term } => self.on_established(term, now, outputs)?,
             replication::Event::Deposed => self.on_deposed(outputs),
             replication::Event::ReadReady { id, .. } => self.on_quorum_answered(id),
-            // A partition asks for no other members yet, and brings no state.
-            replication::Event::LeaderIs(_)
-            | replication::Event::Members { .. }
-            | replication::Event::Installed { .. } => {}
+            replication::Event::Installed { id } => {
+                self.on_installed(LogId { term: id.term, index: id.index }, outputs)?;
+            }
+            // A partition asks for no other members yet.
+            replication::Event::LeaderIs(_) | replication::Event::Members { .. } => {}
         }
         Ok(())
     }
@@ -390,6 +401,7 @@ impl Partition {
             }
             Event::Received { .. }
             | Event::Ticked
+            | Event::Brought { .. }
             | Event::Persisted { .. }
             | Event::Stored { .. }
             | Event::DiskFull(_)

@@ -4,6 +4,7 @@
 //! (`engine`), and how the outside world is reached (`outside`).
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -316,6 +317,14 @@ pub enum Event {
         /// The index.
         upto: u64,
     },
+    /// Another replica's rows are here, whole, in a file beside this replica's. Not to come while
+    /// [`super::core::Partition::is_replaced`].
+    Brought {
+        /// The file; its position is that of the rows.
+        tables: Arc<storage::Tables>,
+        /// Who took part in the group as of that position.
+        members: replication::Membership,
+    },
     /// Nothing happened, but the time the core asked for has come.
     Woke,
     /// The disk refused room for a log record, or has room again.
@@ -433,6 +442,12 @@ pub struct Outputs {
     pub perform: Vec<Perform>,
     /// Answers.
     pub settled: Vec<(Ticket, Settled)>,
+    /// Replicas that entries cannot bring up to date: each needs the rows as they are in the tables now.
+    /// Said again with each tick until they have come.
+    pub behind: Vec<u64>,
+    /// The file of [`Event::Brought`] has to take the place of this replica's, before anything else
+    /// is written. The index of the last entry in it.
+    pub replaced: Option<u64>,
     /// For the tables; the next comes only after [`Event::Stored`].
     pub store: Option<StoreOutput>,
     /// When to send [`Event::Woke`] at the latest, by the same clock as `now`.

@@ -18,6 +18,7 @@ pub const ALL: &[&str] = &[
     "messages-never-sent-again",
     "own-entry-applied-again",
     "messages-sent-without-their-payloads",
+    "rows-kept-when-replaced",
 ];
 
 #[cfg(feature = "mutants")]

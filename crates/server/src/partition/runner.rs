@@ -186,8 +186,9 @@ impl Resident {
                 (Some(_) | None, Settled::Reply(_) | Settled::Answer(_)) => {}
             }
         }
-        // There is one replica of each partition: nobody to send anything to.
+        // There is one replica of each partition: nobody to send anything to, or to bring rows from.
         outputs.messages.clear();
+        outputs.behind.clear();
         outputs.perform.shrink_to(OUTPUTS_KEPT);
         outputs.settled.shrink_to(OUTPUTS_KEPT);
         if let Some(why) = outputs.halted.take() {

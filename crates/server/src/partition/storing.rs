@@ -1,14 +1,22 @@
-//! When committed rows go to the tables, and what follows once they are there.
+//! When committed rows go to the tables, what follows once they are there, and tables that come from
+//! another replica, because entries cannot bring this one up to date.
 //!
-//! Not here: writing them (`node::store_writer`). The log may drop only what the tables hold durably.
+//! Not here: writing (`node::store_writer`) and carrying. The log may drop only what the tables hold
+//! durably, and says when another replica's tables count (`replication`, "a state instead of entries").
+
+use std::sync::Arc;
 
 use bytes::Bytes;
+use engine::id::LogId;
 use engine::rows::WorkingSet;
 use engine::time::Timestamp;
+use replication::{Error, Input, Membership};
+use storage::tables::Tables;
 
 use super::core::{Halt, Partition, Storing};
 use super::messages::{Outputs, StoreOutput};
 use super::mutants;
+use super::overlay::Overlay;
 
 impl Partition {
     pub(super) fn on_stored(&mut self, upto: u64) -> Result<(), Halt> {
@@ -21,7 +29,7 @@ impl Partition {
             // and the tables have everything.
             self.rows = WorkingSet::new();
         }
-        self.feed(replication::Input::Compact { upto })?;
+        self.feed(Input::Compact { upto })?;
         Ok(())
     }
 
@@ -29,10 +37,14 @@ impl Partition {
     /// one transaction.
     pub(super) fn checkpoint(&mut self, now: Timestamp, outputs: &mut Outputs) {
         let is_too_much = self.change_share.hold(self.overlay.bytes()).is_some();
-        let Some(oldest) = self.overlay.oldest() else { return };
+        let is_wanted = self.stored < self.wanted && self.wanted <= self.committed.index;
+        let has_changes = self.overlay.oldest().is_some_and(|oldest| oldest <= self.committed.index);
+        if self.overlay.oldest().is_none() && !is_wanted {
+            return;
+        }
         let due = self.dirty_since.get_or_insert(now).plus(self.tuning.checkpoint_age);
-        let enough = is_too_much || now >= due;
-        if self.storing == Storing::Busy || !enough || oldest > self.committed.index {
+        let enough = has_changes && (is_too_much || now >= due);
+        if self.storing == Storing::Busy || !(enough || is_wanted) {
             return;
         }
         outputs.store = Some(self.store_output());
@@ -66,5 +78,53 @@ impl Partition {
         let clean =
             self.halted.is_none() && self.storing == Storing::Idle && self.committed.index > self.stored;
         clean.then(|| self.store_output())
+    }
+}
+
+impl Partition {
+    /// Whether another replica's rows are about to take the place of these.
+    pub fn is_replaced(&self) -> bool {
+        self.brought.is_some()
+    }
+
+    /// Names the replicas that need the rows; where the tables are too old for one, a checkpoint comes
+    /// first.
+    pub(super) fn look_behind(&mut self, outputs: &mut Outputs) {
+        for (replica, at_least) in self.group.wants_snapshot() {
+            if at_least <= self.stored {
+                outputs.behind.push(replica.0);
+            } else {
+                self.wanted = self.wanted.max(at_least);
+            }
+        }
+    }
+
+    pub(super) fn on_brought(&mut self, tables: Arc<Tables>, members: Membership) -> Result<(), Halt> {
+        let applied = tables.applied()?;
+        let id = replication::LogId { term: applied.term, index: applied.index };
+        match self.group.step(Input::Install { id, membership: members }) {
+            Ok(()) => self.brought = Some(tables),
+            // There is nothing new in it, or nobody leads: it will be brought again if it is needed.
+            Err(Error::Refused(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    /// The log begins behind the rows that were brought: from now on they are the ones that count.
+    pub(super) fn on_installed(&mut self, id: LogId, outputs: &mut Outputs) -> Result<(), Halt> {
+        let Some(tables) = self.brought.take() else {
+            return Err(Halt::Storage(format!("the log begins after {id}, and no rows were brought")));
+        };
+        self.tables = tables;
+        if !mutants::active("rows-kept-when-replaced") {
+            self.rows = WorkingSet::new();
+            self.overlay = Overlay::default();
+        }
+        (self.applied, self.committed, self.stored) = (id, id, id.index);
+        self.dirty_since = None;
+        self.last_at = self.load_meta()?.at;
+        outputs.replaced = Some(id.index);
+        Ok(())
     }
 }

@@ -3,10 +3,12 @@
 //! Not here: what the records mean. Everything that waits becomes one append and one sync; those
 //! who wait for it hear a little later, and a crash may come between.
 
+use std::sync::Arc;
+
 use engine::id::PartitionId;
 use replication::Proof;
 use server::partition::messages::{Event, LogOutput, StoreOutput};
-use storage::Durability;
+use storage::{Durability, Tables};
 
 use super::World;
 use super::process::{Job, LogWriter, Process};
@@ -125,11 +127,13 @@ impl World {
         &mut self,
         life: Life,
         partition: PartitionId,
-        store: StoreOutput,
+        (tables, store): (Arc<Tables>, StoreOutput),
     ) -> Result<(), Violation> {
-        let Some(resident) = self.resident(life, partition) else { return Ok(()) };
+        if self.process(life).is_none() {
+            return Ok(());
+        }
         let StoreOutput { batch, upto } = store;
-        let event = match resident.core.tables().store(batch, Durability::Checkpoint) {
+        let event = match tables.store(batch, Durability::Checkpoint) {
             Ok(()) => Event::Stored { upto },
             Err(storage::Error::Full { .. }) => Event::StoreDeferred,
             Err(error) => Event::Failed { why: error.to_string() },

@@ -144,11 +144,18 @@ impl World {
             let wait = u64::try_from(at.since(stamp).as_micros()).unwrap_or(0).max(1);
             self.queue.push(self.now + wait, Happening::Feed(life, partition, Box::new(Event::Woke)));
         }
-        self.write(life, partition, outputs.log, outputs.flush);
-        if let Some(store) = outputs.store {
-            let at = self.soon(50, 3 * MS);
-            self.queue.push(at, Happening::Store(life, partition, Box::new(store)));
+        if let Some(upto) = outputs.replaced {
+            self.trace.line(format_args!("{} node {} got {partition:?} to {upto}", self.now, life.node));
+            self.replace(life, partition);
         }
+        self.write(life, partition, outputs.log, outputs.flush);
+        if let Some(store) = outputs.store
+            && let Some(tables) = self.resident(life, partition).map(|resident| resident.core.tables())
+        {
+            let at = self.soon(50, 3 * MS);
+            self.queue.push(at, Happening::Store(life, partition, Box::new((tables, store))));
+        }
+        self.carry(life, partition, &outputs.behind);
         self.send(life, partition, outputs.messages);
         for perform in outputs.perform {
             self.perform(life, partition, perform);

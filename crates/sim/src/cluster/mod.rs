@@ -4,12 +4,14 @@
 //! - [`queue`]: what will happen; [`network`]: links; [`node`], [`process`]: machines
 //! - `feeding`: cores and what they say; `disks`: log and store threads; `performing`: effects
 //! - `breaking`: faults happen; `asking`: requests and answers; [`payloads`]: large texts
+//! - `carrying`: rows for replicas that are behind
 //!
 //! Not here: which faults and which orchestrations (`faults`, `workloads`), what must hold
 //! (`checkers`).
 
 mod asking;
 mod breaking;
+mod carrying;
 mod couriers;
 mod disks;
 mod feeding;
@@ -147,6 +149,7 @@ impl World {
             Happening::LogDone(life, owners) => self.log_done(life, owners),
             Happening::LogIdle(life, appends) => self.log_idle(life, appends),
             Happening::Store(life, partition, store) => self.store(life, partition, *store),
+            Happening::Rows { to, partition, carried } => self.bring_rows(to, partition, &carried),
             Happening::Message { to, partition, from, bytes } => {
                 let Some(life) = self.life(to) else { return Ok(()) };
                 self.feed(life, partition, Event::Received { from: from.0, bytes })

@@ -4,12 +4,16 @@
 //! so nothing depends on anything but the seed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use engine::id::PartitionId;
 use replication::ReplicaId;
 use server::dispatch::Work;
 use server::partition::messages::{Event, Question, Request, StoreOutput};
+use storage::Tables;
+
+use super::carrying::Carried;
 
 /// Microseconds since the world began.
 pub type Micros = u64;
@@ -71,8 +75,17 @@ pub enum Happening {
     LogDone(Life, Vec<(PartitionId, u64)>),
     /// The log thread has been idle, unless more than so many appends were made by now.
     LogIdle(Life, u64),
-    /// The store thread writes a checkpoint.
-    Store(Life, PartitionId, Box<StoreOutput>),
+    /// The store thread writes a checkpoint, to the file that was the replica's when it was begun.
+    Store(Life, PartitionId, Box<(Arc<Tables>, StoreOutput)>),
+    /// Another replica's rows arrive.
+    Rows {
+        /// At which node.
+        to: usize,
+        /// For which partition.
+        partition: PartitionId,
+        /// What.
+        carried: Arc<Carried>,
+    },
     /// A message between replicas arrives.
     Message {
         /// At which node.
@@ -145,7 +158,10 @@ impl Happening {
             | Self::LogIdle(life, _)
             | Self::Store(life, ..) => Some(life.node),
             Self::HandOut(hand_out) | Self::Overdue(hand_out) => Some(hand_out.life.node),
-            Self::Message { to, .. } | Self::Ask { to, .. } | Self::Question { to, .. } => Some(*to),
+            Self::Message { to, .. }
+            | Self::Rows { to, .. }
+            | Self::Ask { to, .. }
+            | Self::Question { to, .. } => Some(*to),
             Self::Start(_)
             | Self::Client(_)
             | Self::Impatient { .. }

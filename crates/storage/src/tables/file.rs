@@ -22,14 +22,14 @@ use crate::error::Error;
 use crate::mutants;
 use crate::scrub::ScrubReport;
 
-const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
-const FACTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("facts");
+pub(super) const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
+pub(super) const FACTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("facts");
 
 /// One open table file. Reads may run while another thread stores.
 pub struct Tables {
-    database: Database,
+    pub(super) database: Database,
     disk: Arc<dyn Disk>,
-    path: PathBuf,
+    pub(super) path: PathBuf,
     options: Options,
     syncs: Arc<AtomicU64>,
     /// The first failed write or sync. Invariant: once set, nothing is read or written any more.
@@ -43,7 +43,7 @@ impl fmt::Debug for Tables {
 }
 
 /// What happened inside redb.
-enum Trouble {
+pub(super) enum Trouble {
     Redb(redb::Error),
     /// A checksum or an order of ours does not fit; the key, if one is known, and why.
     Rot(Option<Vec<u8>>, String),
@@ -155,7 +155,7 @@ impl Tables {
         })
     }
 
-    fn facts(&self) -> Result<Facts, Error> {
+    pub(super) fn facts(&self) -> Result<Facts, Error> {
         self.guarded(|| facts_of(&self.database.begin_read()?.open_table(FACTS)?))
     }
 
@@ -208,7 +208,7 @@ impl Tables {
         poison.get_or_insert_with(|| error.to_string());
     }
 
-    fn guarded<T>(&self, work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Error> {
+    pub(super) fn guarded<T>(&self, work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Error> {
         if let Some(why) = &*self.poison.lock().unwrap_or_else(PoisonError::into_inner) {
             return Err(Error::Poisoned { why: why.clone() });
         }
@@ -294,7 +294,9 @@ fn open(disk: Arc<dyn Disk>, path: PathBuf, options: Options, mode: Mode) -> Res
     Ok(Tables { database, disk, path, options, syncs, poison: Mutex::new(None) })
 }
 
-fn facts_of(table: &impl redb::ReadableTable<&'static [u8], &'static [u8]>) -> Result<Facts, Trouble> {
+pub(super) fn facts_of(
+    table: &impl redb::ReadableTable<&'static [u8], &'static [u8]>,
+) -> Result<Facts, Trouble> {
     let rot = |why| Trouble::Rot(Some(row::FACTS_KEY.to_vec()), why);
     let Some(stored) = table.get(row::FACTS_KEY)? else {
         return Err(rot("the table does not say what it is".to_owned()));
@@ -303,12 +305,12 @@ fn facts_of(table: &impl redb::ReadableTable<&'static [u8], &'static [u8]>) -> R
 }
 
 /// A stored value's checksum and bytes, or where the rot is.
-fn verified(key: &[u8], stored: &[u8]) -> Result<(u32, Bytes), Trouble> {
+pub(super) fn verified(key: &[u8], stored: &[u8]) -> Result<(u32, Bytes), Trouble> {
     let (checksum, value) = row::unwrap(key, stored).map_err(|why| Trouble::Rot(Some(key.to_vec()), why))?;
     Ok((checksum, Bytes::copy_from_slice(value)))
 }
 
-fn in_order(last: Option<&[u8]>, key: &[u8]) -> Result<(), Trouble> {
+pub(super) fn in_order(last: Option<&[u8]>, key: &[u8]) -> Result<(), Trouble> {
     if last.is_none_or(|last| last < key) {
         return Ok(());
     }

@@ -4,6 +4,7 @@
 //! visible at once and durable with the next `Checkpoint`; after a crash the log replays the rest.
 
 mod backend;
+pub mod copy;
 mod file;
 mod row;
 

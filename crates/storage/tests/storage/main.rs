@@ -12,4 +12,5 @@ mod log_fault;
 mod log_rot;
 #[cfg(feature = "mutants")]
 mod mutants;
+mod tables_copy;
 mod tables_rot;

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use storage::mutants;
 
-use crate::{log_crash, log_fault, log_rot, tables_rot};
+use crate::{log_crash, log_fault, log_rot, tables_copy, tables_rot};
 
 /// Whether any of the checks fails while the bug is switched on.
 fn is_found(name: &'static str, checks: &[fn()]) -> bool {
@@ -37,6 +37,7 @@ fn every_seeded_bug_is_found() {
             "vouched-without-sync" => {
                 &[log_rot::a_flip_in_what_was_vouched_for_never_passes_for_an_unfinished_write]
             }
+            "copy-left-at-start" => &[tables_copy::a_stop_before_the_copy_takes_its_place_is_made_up_for],
             unknown => panic!("no check is known to find {unknown}"),
         };
         assert!(is_found(name, checks), "{name} is found");
