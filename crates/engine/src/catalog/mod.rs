@@ -53,8 +53,11 @@ pub fn apply(rows: &mut WorkingSet, id: LogId, entry: &Entry) -> Effects {
 
 /// Applies an entry, or says which rows are missing and changes nothing.
 pub fn try_apply(rows: &mut WorkingSet, id: LogId, entry: &Entry) -> Result<Effects, Needs> {
-    let (changes, effects) = run(rows, id, entry.at.into(), entry.command.as_ref())?;
-    changes.commit(rows);
+    let (changes, mut meta, effects) = run(rows, id, entry.at.into(), entry.command.as_ref())?;
+    changes.commit(rows, |moved| {
+        meta.digest = meta.digest.wrapping_add(moved);
+        (meta_key(), Bytes::from(meta.encode_to_vec()))
+    });
     Ok(effects)
 }
 
@@ -65,7 +68,12 @@ struct State<'a> {
     effects: Effects,
 }
 
-fn run(rows: &WorkingSet, id: LogId, at: Timestamp, command: Option<&Command>) -> Loaded<(Changes, Effects)> {
+fn run(
+    rows: &WorkingSet,
+    id: LogId,
+    at: Timestamp,
+    command: Option<&Command>,
+) -> Loaded<(Changes, CatalogRow, Effects)> {
     let tx = Transaction::new(rows);
     let meta: CatalogRow = tx.get(&meta_key())?.unwrap_or_default();
     let at = at.max(meta.at.map_or(Timestamp::ZERO, Timestamp::from));
@@ -82,9 +90,7 @@ fn run(rows: &WorkingSet, id: LogId, at: Timestamp, command: Option<&Command>) -
     meta.term = id.term;
     meta.index = id.index;
     meta.at = Some(at.into());
-    let (changes, moved) = tx.seal();
-    meta.digest = meta.digest.wrapping_add(moved);
-    Ok((changes.with(meta_key(), Bytes::from(meta.encode_to_vec())), effects))
+    Ok((tx.seal(), meta, effects))
 }
 
 impl State<'_> {

@@ -13,6 +13,8 @@ use crate::time::Timestamp;
 /// Nearly all keys are no longer than this and are kept in place: every command makes and compares
 /// dozens of them, and neither may cost an allocation or a look elsewhere in memory.
 const SHORT_BYTES_MAX: usize = 38;
+/// Where the words of a short key begin; the last two overlap.
+const WORDS: [usize; 5] = [0, 8, 16, 24, SHORT_BYTES_MAX - 8];
 
 /// The name of a row: ordered bytes, of which the first names the room.
 #[derive(Clone)]
@@ -35,6 +37,21 @@ impl Short {
 
     fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
+    /// Orders as the bytes do, eight at a time: unused bytes are 0, and where one text is the beginning
+    /// of the other, the shorter comes first.
+    fn order(&self, other: &Self) -> Ordering {
+        let word = |bytes: &[u8; SHORT_BYTES_MAX], at: usize| {
+            bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |word| u64::from_be_bytes(*word))
+        };
+        for at in WORDS {
+            let order = word(&self.bytes, at).cmp(&word(&other.bytes, at));
+            if order != Ordering::Equal {
+                return order;
+            }
+        }
+        self.len.cmp(&other.len)
     }
 
     /// These bytes with more behind them, if there is room.
@@ -85,7 +102,7 @@ impl Key {
 
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
-        self.as_bytes() == other.as_bytes()
+        self.cmp(other) == Ordering::Equal
     }
 }
 
@@ -99,7 +116,12 @@ impl PartialOrd for Key {
 
 impl Ord for Key {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.as_bytes().cmp(other.as_bytes())
+        match (&self.0, &other.0) {
+            (Form::Short(short), Form::Short(other)) => short.order(other),
+            (Form::Short(_) | Form::Long(_), Form::Long(_)) | (Form::Long(_), Form::Short(_)) => {
+                self.as_bytes().cmp(other.as_bytes())
+            }
+        }
     }
 }
 
@@ -253,6 +275,24 @@ mod tests {
             assert_eq!(key.as_bytes().len(), length + 1);
             assert_eq!(Key::from_bytes(key.clone().into_bytes()), key);
             assert!(key < key.next() && key.next() <= of(length + 1));
+        }
+    }
+
+    #[test]
+    fn short_keys_order_as_their_bytes_do() {
+        let texts = ["", "\0", "\0\0", "a", "a\0", "a\0b", "ab", "abcdefgh", "abcdefgh\0", "abcdefgi", "b"];
+        let long = |last: char| format!("{}{last}", "k".repeat(SHORT_BYTES_MAX - 2));
+        let texts: Vec<String> = texts.map(str::to_owned).into_iter().chain([long('a'), long('b')]).collect();
+        let key = |text: &String| KeyBuilder::room(9).text(text).key();
+        for left in &texts {
+            for right in &texts {
+                assert_eq!(
+                    key(left).cmp(&key(right)),
+                    left.as_bytes().cmp(right.as_bytes()),
+                    "{left:?} {right:?}"
+                );
+                assert_eq!(key(left) == key(right), left == right, "{left:?} {right:?}");
+            }
         }
     }
 

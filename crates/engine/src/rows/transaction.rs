@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use prost::Message;
 
-use crate::rows::{Key, Needs, Range, WorkingSet, row_digest};
+use crate::rows::{Key, Needs, Range, WorkingSet};
 
 /// An answer, or the rows without which there is none.
 pub(crate) type Loaded<T> = Result<T, Needs>;
@@ -116,36 +116,21 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// The changes to commit, without rows that end as they began, and by how much they move the
-    /// state digest.
-    pub(crate) fn seal(self) -> (Changes, u64) {
-        let mut moved = 0_u64;
-        let mut changes = Vec::with_capacity(self.changes.len() + 1);
-        for (key, value) in self.changes {
-            let (old, old_digest) = self.rows.cell_with_digest(&key);
-            if old != value.as_ref() {
-                let digest = value.as_ref().map_or(0, |value| row_digest(&key, value));
-                moved = moved.wrapping_sub(old_digest).wrapping_add(digest);
-                changes.push((key, value, digest));
-            }
-        }
-        (Changes(changes), moved)
+    /// The changes to commit, free of the working set they were made from.
+    pub(crate) fn seal(self) -> Changes {
+        Changes(self.changes)
     }
 }
 
-/// What a finished transaction leaves behind, free of the working set it read.
+/// What a finished transaction leaves behind.
 #[derive(Debug)]
-pub(crate) struct Changes(Vec<(Key, Option<Bytes>, u64)>);
+pub(crate) struct Changes(BTreeMap<Key, Option<Bytes>>);
 
 impl Changes {
-    /// Adds the row that holds the digest, which is not part of it.
-    pub(crate) fn with(mut self, key: Key, bytes: Bytes) -> Self {
-        self.0.push((key, Some(bytes), 0));
-        self
-    }
-
-    pub(crate) fn commit(self, rows: &mut WorkingSet) {
-        rows.commit(self.0);
+    /// Makes them the state. `own` is told by how much they move the state digest and gives the row
+    /// that holds it, which is not part of it.
+    pub(crate) fn commit(self, rows: &mut WorkingSet, own: impl FnOnce(u64) -> (Key, Bytes)) {
+        rows.commit(self.0, own);
     }
 }
 

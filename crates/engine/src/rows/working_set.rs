@@ -66,6 +66,12 @@ struct Cell {
 const CELL_OVERHEAD_BYTES: usize = 160;
 
 impl Cell {
+    /// What the row adds to the state digest; 0 where there is none.
+    fn digest(&self, key: &Key) -> u64 {
+        let Some(value) = &self.value else { return 0 };
+        self.digest.unwrap_or_else(|| row_digest(key, value))
+    }
+
     fn bytes(&self, key_bytes: usize) -> usize {
         CELL_OVERHEAD_BYTES + key_bytes + self.value.as_ref().map_or(0, Bytes::len)
     }
@@ -184,29 +190,55 @@ impl WorkingSet {
         known
     }
 
-    /// The row as it stands and its digest: `None` and 0 where there is none, as far as is known.
-    pub(super) fn cell_with_digest(&self, key: &Key) -> (Option<&Bytes>, u64) {
-        let Some(cell) = self.cells.get(key) else { return (None, 0) };
-        let Some(value) = &cell.value else { return (None, 0) };
-        (Some(value), cell.digest.unwrap_or_else(|| row_digest(key, value)))
-    }
-
-    /// Makes one entry's changes the state.
-    pub(super) fn commit(&mut self, changes: Vec<(Key, Option<Bytes>, u64)>) {
+    /// Makes one entry's changes the state, without rows that end as they began; then the row that
+    /// `own` makes of how much they move the state digest.
+    pub(super) fn commit(
+        &mut self,
+        changes: BTreeMap<Key, Option<Bytes>>,
+        own: impl FnOnce(u64) -> (Key, Bytes),
+    ) {
         self.clock += 1;
         self.covered.clear();
-        self.written = Vec::with_capacity(changes.len());
-        for (key, value, digest) in changes {
-            match value {
-                Some(_) => {
-                    let cell = Cell { value: value.clone(), digest: Some(digest), used: self.clock };
-                    self.put(key.clone(), cell);
-                }
-                // Hardly anybody asks for a row that was removed; who does loads it again.
-                None => self.forget(&key),
+        self.written = Vec::with_capacity(changes.len() + 1);
+        let mut moved = 0_u64;
+        for (key, value) in changes {
+            let step = match &value {
+                Some(new) => self.overwrite(&key, new),
+                None => self.remove(&key),
+            };
+            if let Some(step) = step {
+                moved = moved.wrapping_add(step);
+                self.written.push((key, value));
             }
-            self.written.push((key, value));
         }
+        let (key, value) = own(moved);
+        self.put(key.clone(), Cell { value: Some(value.clone()), digest: Some(0), used: self.clock });
+        self.written.push((key, Some(value)));
+    }
+
+    /// Gives a row its new value; by how much that moves the state digest, `None` where it is the old
+    /// value.
+    fn overwrite(&mut self, key: &Key, new: &Bytes) -> Option<u64> {
+        let key_bytes = key.as_bytes().len();
+        let cell = self.cells.entry(key.clone()).or_insert_with(|| {
+            self.bytes += CELL_OVERHEAD_BYTES + key_bytes;
+            Cell { value: None, digest: None, used: 0 }
+        });
+        if cell.value.as_ref() == Some(new) {
+            return None;
+        }
+        let (old_digest, digest) = (cell.digest(key), row_digest(key, new));
+        self.bytes -= cell.bytes(key_bytes);
+        *cell = Cell { value: Some(new.clone()), digest: Some(digest), used: self.clock };
+        self.bytes += cell.bytes(key_bytes);
+        Some(digest.wrapping_sub(old_digest))
+    }
+
+    /// Hardly anybody asks for a row that was removed; who does loads it again.
+    fn remove(&mut self, key: &Key) -> Option<u64> {
+        let digest = self.cells.get(key).filter(|cell| cell.value.is_some())?.digest(key);
+        self.forget(key);
+        Some(digest.wrapping_neg())
     }
 
     fn forget(&mut self, key: &Key) {

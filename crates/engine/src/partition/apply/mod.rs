@@ -29,10 +29,10 @@ use crate::event::{EventKind, HistoryEvent};
 use crate::id::LogId;
 use crate::partition::command::{Command, RequestId};
 use crate::partition::effect::{Effect, Effects, Refusal, Reply};
-use crate::partition::state::State;
 use crate::partition::state::payloads::Named;
+use crate::partition::state::{Outcome, State};
 use crate::partition::{feed, schedules};
-use crate::rows::{Changes, Loaded, WorkingSet};
+use crate::rows::{Loaded, WorkingSet};
 use crate::time::Timestamp;
 
 /// What a command changes and what must happen then, or which rows are missing to say.
@@ -41,7 +41,7 @@ pub(crate) fn run(
     id: LogId,
     at: Timestamp,
     command: &Command,
-) -> Loaded<(Changes, Effects)> {
+) -> Loaded<(Outcome, Effects)> {
     let mut state = State::begin(rows, id, at)?;
     dispatch(&mut state, command)?;
     if state.count_references()? == Named::Missing {

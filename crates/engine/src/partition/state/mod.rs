@@ -33,7 +33,7 @@ use crate::id::{LogId, PartitionId};
 use crate::partition::effect::{Effect, Effects};
 use crate::partition::state::keys::TaskKey;
 use crate::partition::state::meta::MetaRow;
-use crate::rows::{Loaded, Transaction, WorkingSet};
+use crate::rows::{Changes, Loaded, Transaction, WorkingSet};
 use crate::time::Timestamp;
 
 /// One entry at work.
@@ -88,8 +88,8 @@ impl<'a> State<'a> {
         task
     }
 
-    /// Closes the entry: digest, position and time go into the partition's own row.
-    pub(crate) fn finish(mut self) -> (crate::rows::Changes, Effects) {
+    /// Closes the entry: position and time go into the partition's own row.
+    pub(crate) fn finish(mut self) -> (Outcome, Effects) {
         for (to, upto) in std::mem::take(&mut self.sends) {
             self.effects.push(Effect::Send { to, upto });
         }
@@ -97,8 +97,24 @@ impl<'a> State<'a> {
         meta.term = self.id.term;
         meta.index = self.id.index;
         meta.at = Some(self.at.into());
-        let (changes, moved) = self.tx.seal();
-        meta.digest = meta.digest.wrapping_add(moved);
-        (changes.with(keys::meta(), Bytes::from(meta.encode_to_vec())), self.effects)
+        (Outcome { changes: self.tx.seal(), meta }, self.effects)
+    }
+}
+
+/// What an entry changes.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    changes: Changes,
+    meta: MetaRow,
+}
+
+impl Outcome {
+    /// Makes it the state; the digest goes into the partition's own row.
+    pub(crate) fn commit(self, rows: &mut WorkingSet) {
+        let Self { changes, mut meta } = self;
+        changes.commit(rows, |moved| {
+            meta.digest = meta.digest.wrapping_add(moved);
+            (keys::meta(), Bytes::from(meta.encode_to_vec()))
+        });
     }
 }
