@@ -88,7 +88,7 @@ pub struct CountsView {
     pub batches: u64,
     /// Operations in these batches.
     pub operations: u64,
-    /// Bytes of work items, all in all.
+    /// Bytes of work items and of pasts that workers read themselves, all in all.
     pub bytes: u64,
     /// Of these, bytes of history copied as they are stored.
     pub bytes_spliced: u64,
@@ -97,6 +97,12 @@ pub struct CountsView {
 }
 
 impl Counts {
+    /// A worker has read so many bytes of a past itself.
+    pub fn past_read(&self, bytes: usize) {
+        add(&self.bytes, bytes);
+        add(&self.bytes_spliced, bytes);
+    }
+
     /// What has been counted so far.
     pub fn view(&self) -> CountsView {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);

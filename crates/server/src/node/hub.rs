@@ -84,6 +84,10 @@ impl Hub {
         metrics.activities_in_flight.set(gauge(load.in_flight.activities));
         metrics.batches_in_flight.set(gauge(load.in_flight.batches));
         metrics.redelivered.inner().store(load.redelivered, Ordering::Relaxed);
+        let counts = self.dispatch().counts().view();
+        metrics.work_bytes.inner().store(counts.bytes, Ordering::Relaxed);
+        metrics.history_bytes.inner().store(counts.bytes_spliced, Ordering::Relaxed);
+        metrics.events_handed_out.inner().store(counts.events_new, Ordering::Relaxed);
     }
 
     /// Who gets which work item.

@@ -10,6 +10,7 @@ mod hello;
 mod idle;
 mod latency;
 mod lists;
+mod long;
 mod timers;
 mod waiting;
 
@@ -23,7 +24,7 @@ use tokio::task::JoinSet;
 use crate::process::Server;
 
 /// All of them, in the order in which they run: the short ones first.
-pub(crate) const NAMES: [&str; 13] = [
+pub(crate) const NAMES: [&str; 14] = [
     "idle",
     "latency",
     "latency_batched",
@@ -35,6 +36,7 @@ pub(crate) const NAMES: [&str; 13] = [
     "timers",
     "hello",
     "hello_batched",
+    "long",
     "waiting",
     "lists",
 ];
@@ -64,6 +66,7 @@ pub(crate) async fn run(name: &str) -> anyhow::Result<String> {
         "timers" => timers::run(server).await,
         "hello" => hello::run(server, Protocol::Published).await,
         "hello_batched" => hello::run(server, Protocol::Batched).await,
+        "long" => long::run(server).await,
         "waiting" => waiting::run(server).await,
         "lists" => lists::run(server).await,
         other => anyhow::bail!("no benchmark is named {other}; there are {}", NAMES.join(", ")),

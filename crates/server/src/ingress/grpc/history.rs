@@ -88,7 +88,11 @@ impl Chunks {
     fn take(&mut self, page: HistoryPage) {
         let for_worker = self.reader.for_worker;
         let shown = page.events.into_iter().filter(|event| event.visible || !for_worker);
-        self.ready.extend(chunks(shown));
+        let chunks = chunks(shown);
+        if for_worker {
+            self.reader.hub.dispatch().counts().past_read(chunks.iter().map(Bytes::len).sum());
+        }
+        self.ready.extend(chunks);
         self.reading = page.next.map(|next| Box::pin(self.reader.clone().read(next)) as Reading);
     }
 }

@@ -65,6 +65,12 @@ pub struct HubMetrics {
     pub batches_in_flight: Gauge,
     /// Work items handed out again because their worker went away.
     pub redelivered: Counter,
+    /// Bytes of work items, and of the pasts that workers read themselves.
+    pub work_bytes: Counter,
+    /// Of these, bytes of history that went out as they are stored.
+    pub history_bytes: Counter,
+    /// New events in turns.
+    pub events_handed_out: Counter,
     /// Answers that were ignored because their work item was not the worker's any more.
     pub stale_answers: Counter,
     /// Open worker streams.
@@ -98,6 +104,9 @@ pub(super) struct HubFamilies {
     pub(super) without_worker: Gauges,
     pub(super) in_flight: Gauges,
     pub(super) redelivered: Counters,
+    pub(super) work_bytes: Counters,
+    pub(super) history_bytes: Counters,
+    pub(super) events_handed_out: Counters,
     pub(super) stale: Counters,
     pub(super) workers: Gauges,
     pub(super) deliveries: Counters,
@@ -126,6 +135,9 @@ impl HubFamilies {
             without_worker: Gauges::default(),
             in_flight: Gauges::default(),
             redelivered: Counters::default(),
+            work_bytes: Counters::default(),
+            history_bytes: Counters::default(),
+            events_handed_out: Counters::default(),
             stale: Counters::default(),
             workers: Gauges::default(),
             deliveries: Counters::default(),
@@ -169,6 +181,9 @@ impl HubFamilies {
             activities_in_flight: self.in_flight.get_or_create_owned(&and("kind", "activity")),
             batches_in_flight: self.in_flight.get_or_create_owned(&and("kind", "entity")),
             redelivered: self.redelivered.get_or_create_owned(&plain),
+            work_bytes: self.work_bytes.get_or_create_owned(&plain),
+            history_bytes: self.history_bytes.get_or_create_owned(&plain),
+            events_handed_out: self.events_handed_out.get_or_create_owned(&plain),
             stale_answers: self.stale.get_or_create_owned(&plain),
             workers: self.workers.get_or_create_owned(&plain),
             events_delivered: self.deliveries.get_or_create_owned(&and("result", "taken")),

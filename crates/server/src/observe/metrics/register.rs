@@ -180,6 +180,24 @@ impl Register {
             "Answers ignored because the work item was not the worker's any more",
             hubs.stale.clone(),
         );
+        self.bytes(
+            "work_items_sent",
+            "hub",
+            "Work items, and the pasts that workers read themselves",
+            hubs.work_bytes.clone(),
+        );
+        self.bytes(
+            "work_items_history_sent",
+            "hub",
+            "Of these, history that went out as it is stored",
+            hubs.history_bytes.clone(),
+        );
+        self.add(
+            "work_items_new_events",
+            "hub",
+            "New events in turns, each encoded once: when it arrived",
+            hubs.events_handed_out.clone(),
+        );
         self.add("workers_connected", "hub", "Open worker streams", hubs.workers.clone());
     }
 
