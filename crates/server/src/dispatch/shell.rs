@@ -364,6 +364,11 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// What is to be built.
+    pub fn work(&self) -> Arc<Work> {
+        Arc::clone(&self.assignment.work)
+    }
+
     /// Sends the work to the worker. `Some`: this item can be handed to nobody, because it is too
     /// large or failed too often; it was not sent, and the partition proposes this instead.
     #[must_use = "an item that is not handed out must be marked as stuck"]

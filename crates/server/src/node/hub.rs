@@ -26,7 +26,7 @@ use crate::partition::address::{Address, Waiting};
 use crate::partition::mailbox::Admission;
 use crate::partition::messages::{Answer, Outcome, Question, Request, Unavailable};
 use crate::partition::outside::HubLinks;
-use crate::partition::watch::Watch;
+use crate::partition::watch::{Until, Watch};
 
 /// A task hub that is open on this node.
 #[derive(Debug)]
@@ -226,8 +226,8 @@ impl Hub {
     }
 
     /// Waits on an instance: register, read, then `changed`.
-    pub fn watch(&self, instance: &InstanceId) -> Watch {
-        self.links.watchers.watch(instance)
+    pub fn watch(&self, instance: &InstanceId, until: Until) -> Watch {
+        self.links.watchers.watch(instance, until)
     }
 
     pub(super) fn member(&self, partition: PartitionId) -> Result<&Member, Unavailable> {

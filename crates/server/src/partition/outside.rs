@@ -173,7 +173,7 @@ impl Outside {
             }
             (Perform::InstanceChanged(instance, status), Some(hub)) => {
                 count_ended(&hub.metrics, status);
-                hub.watchers.changed(&instance);
+                hub.watchers.changed(&instance, status);
             }
             (Perform::FeedGrew, Some(hub)) => changed(&hub.feeds, self.partition),
             (Perform::ScheduleMoved, Some(hub)) => changed(&hub.schedules, self.partition),
@@ -184,8 +184,8 @@ impl Outside {
     }
 
     fn offer(&self, hub: &HubLinks, partition: &mut Partition, offer: Offer, now: Timestamp) {
-        let work = offer.work.clone();
         if let Some(grant) = hub.dispatch.offer(offer) {
+            let work = grant.work();
             self.hand_out(partition, &work, grant, now);
         }
     }

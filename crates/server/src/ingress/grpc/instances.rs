@@ -20,6 +20,7 @@ use super::server::{Phase, Shared};
 use super::{check, convert, status};
 use crate::observe::codes;
 use crate::partition::messages::Unavailable;
+use crate::partition::watch::Until;
 
 /// Instances in one batch.
 pub(super) const BATCH_MAX: usize = 500;
@@ -103,7 +104,7 @@ pub(super) async fn wait_for_start(
     call: Call,
     request: proto::GetInstanceRequest,
 ) -> Result<proto::GetInstanceResponse, Failure> {
-    wait(call, request, |status| status != StatusName::Pending).await
+    wait(call, request, Until::Changed, |status| status != StatusName::Pending).await
 }
 
 /// Answers once the instance has ended.
@@ -111,7 +112,7 @@ pub(super) async fn wait_for_completion(
     call: Call,
     request: proto::GetInstanceRequest,
 ) -> Result<proto::GetInstanceResponse, Failure> {
-    wait(call, request, StatusName::is_terminal).await
+    wait(call, request, Until::Ended, StatusName::is_terminal).await
 }
 
 /// Waits, for as long as the caller does: also for an instance that does not exist yet, and across a
@@ -119,13 +120,14 @@ pub(super) async fn wait_for_completion(
 async fn wait(
     call: Call,
     request: proto::GetInstanceRequest,
+    until: Until,
     is_reached: fn(StatusName) -> bool,
 ) -> Result<proto::GetInstanceResponse, Failure> {
     let instance = call.instance(&request.instance_id)?;
     let hub = call.hub().await?;
     let with_values = request.get_inputs_and_outputs;
     // Watched before it is read: a change in between is not lost.
-    let watch = hub.watch(&instance);
+    let watch = hub.watch(&instance, until);
     loop {
         match hub.instance(&instance, with_values).await {
             Ok(Some(view)) if is_reached(view.status) => return Ok(shown(Some(view))),

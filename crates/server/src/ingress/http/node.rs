@@ -31,6 +31,7 @@ use crate::node::{Hub, HubError, Node, Platform};
 use crate::observe::metrics::Metrics;
 use crate::observe::{codes, health, rfc3339};
 use crate::partition::messages::Unavailable;
+use crate::partition::watch::Until;
 
 /// So often given back, work is worth a warning: once or twice is a worker that stops.
 const GIVEN_BACK_OFTEN: u32 = 3;
@@ -171,7 +172,7 @@ impl NodeApi {
         timeout: Duration,
     ) -> Result<Option<InstanceView>, Problem> {
         // Registered before the first look: an end in between is not missed.
-        let watch = hub.watch(id);
+        let watch = hub.watch(id, Until::Ended);
         let mut draining = self.draining.subscribe();
         let mut deadline = std::pin::pin!(tokio::time::sleep(timeout));
         loop {

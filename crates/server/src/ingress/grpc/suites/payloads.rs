@@ -102,7 +102,7 @@ async fn values_that_together_are_more_than_a_work_item_hold_the_instance_with_t
     let hub = bench.node.hub("default").await.expect("the hub");
     let id = InstanceId::parse("a").expect("an id");
     let reason = loop {
-        let watch = hub.watch(&id);
+        let watch = hub.watch(&id, crate::partition::watch::Until::Changed);
         let view = hub.instance(&id, false).await.expect("an answer").expect("it exists");
         if let Waiting::Stuck { reason } = view.waiting {
             break reason;
