@@ -51,6 +51,8 @@ pub struct Partition {
     /// The last output given to the log, and the last it has durably.
     written: u64,
     persisted: u64,
+    /// Set while the log driver has proposals that it was not asked about: all of a batch at once.
+    asked: Option<Haste>,
     /// Since when records wait for company in the log.
     riding_since: Option<Timestamp>,
     /// Since when the oldest change waits for the tables.
@@ -151,6 +153,7 @@ impl Partition {
             brought: None,
             written: 0,
             persisted: 0,
+            asked: None,
             riding_since: None,
             dirty_since: None,
             last_at: Timestamp::ZERO,
@@ -203,11 +206,26 @@ impl Partition {
     }
 
     fn on_event(&mut self, event: Event, now: Timestamp, outputs: &mut Outputs) -> Result<(), Halt> {
-        let rides =
-            matches!(&event, Event::Asked { request, .. } if request.may_ride(self.tuning.activities));
         match event {
-            Event::Asked { request, ticket } => self.on_asked(request, ticket, now, outputs)?,
-            Event::Questioned { question, ticket } => self.on_questioned(&question, ticket, outputs)?,
+            Event::Asked { request, ticket } => {
+                let rides = request.may_ride(self.tuning.activities) && self.asked != Some(Haste::Now);
+                self.asked = Some(if rides { Haste::Rides } else { Haste::Now });
+                return self.on_asked(request, ticket, now, outputs);
+            }
+            Event::Questioned { question, ticket } => {
+                self.asked.get_or_insert(Haste::Rides);
+                return self.on_questioned(&question, ticket, outputs);
+            }
+            other => {
+                self.advance_asked(now, outputs)?;
+                self.on_told(other, now, outputs)?;
+            }
+        }
+        self.advance(Haste::Now, now, outputs)
+    }
+
+    fn on_told(&mut self, event: Event, now: Timestamp, outputs: &mut Outputs) -> Result<(), Halt> {
+        match event {
             Event::Received { from, bytes } => {
                 self.feed(replication::Input::Message { from: replication::ReplicaId(from), bytes })?;
             }
@@ -232,9 +250,9 @@ impl Partition {
                 self.dirty_since = Some(now);
             }
             Event::Failed { why } => return Err(Halt::Storage(why)),
-            Event::Woke => {}
+            Event::Woke | Event::Asked { .. } | Event::Questioned { .. } => {}
         }
-        self.advance(if rides { Haste::Rides } else { Haste::Now }, now, outputs)
+        Ok(())
     }
 
     /// Gives the log driver an input; one that it refuses changes nothing and is dropped.
@@ -243,6 +261,11 @@ impl Partition {
             Ok(()) | Err(replication::Error::Refused(_)) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Has the log driver work on what was proposed since it did last.
+    fn advance_asked(&mut self, now: Timestamp, outputs: &mut Outputs) -> Result<(), Halt> {
+        self.asked.take().map_or(Ok(()), |haste| self.advance(haste, now, outputs))
     }
 
     /// Lets the log driver work until it has nothing more to say.
@@ -283,6 +306,7 @@ impl Partition {
                 for entry in entries {
                     self.on_committed(LogId { term: entry.id.term, index: entry.id.index }, &entry.data)?;
                 }
+                self.overlay.commit(self.committed.index);
             }
             replication::Event::Established { term } => self.on_established(term, now, outputs)?,
             replication::Event::Deposed => self.on_deposed(outputs),
@@ -338,7 +362,7 @@ impl Partition {
             self.rows = WorkingSet::new();
         }
         if !mutants::active("overlay-kept-on-deposition") {
-            self.overlay.drop_above(self.committed.index);
+            self.overlay.drop_tail();
         }
         self.applied = self.committed;
     }
@@ -353,6 +377,7 @@ impl Partition {
     }
 
     fn on_settle(&mut self, now: Timestamp, outputs: &mut Outputs) -> Result<(), Halt> {
+        self.advance_asked(now, outputs)?;
         self.go_on(now, outputs)?;
         self.advance(Haste::Now, now, outputs)?;
         if self.riding_since.is_some_and(|since| since.plus(self.tuning.ride_along) <= now) {
@@ -371,7 +396,7 @@ impl Partition {
     fn next_wake(&self) -> Option<Timestamp> {
         let checkpoint = self
             .dirty_since
-            .filter(|_| self.storing == Storing::Idle && self.overlay.oldest().is_some())
+            .filter(|_| self.storing == Storing::Idle && !self.overlay.is_empty())
             .map(|since| since.plus(self.tuning.checkpoint_age));
         let leader = self.leader.as_ref();
         let leading = leader.and_then(Leader::next_wake);

@@ -23,7 +23,7 @@ impl Partition {
         self.storing = Storing::Idle;
         self.stored = self.stored.max(upto);
         self.overlay.stored(upto);
-        if self.overlay.oldest().is_none() {
+        if self.overlay.is_empty() {
             self.dirty_since = None;
             // Nothing has changed since the checkpoint was begun: whoever waits here waits quietly,
             // and the tables have everything.
@@ -38,12 +38,11 @@ impl Partition {
     pub(super) fn checkpoint(&mut self, now: Timestamp, outputs: &mut Outputs) {
         let is_too_much = self.change_share.hold(self.overlay.bytes()).is_some();
         let is_wanted = self.stored < self.wanted && self.wanted <= self.committed.index;
-        let has_changes = self.overlay.oldest().is_some_and(|oldest| oldest <= self.committed.index);
-        if self.overlay.oldest().is_none() && !is_wanted {
+        if self.overlay.is_empty() && !is_wanted {
             return;
         }
         let due = self.dirty_since.get_or_insert(now).plus(self.tuning.checkpoint_age);
-        let enough = has_changes && (is_too_much || now >= due);
+        let enough = self.overlay.has_committed() && (is_too_much || now >= due);
         if self.storing == Storing::Busy || !(enough || is_wanted) {
             return;
         }
@@ -58,7 +57,7 @@ impl Partition {
     /// Everything committed that the tables lack, as one transaction.
     fn store_output(&self) -> StoreOutput {
         let proposed = mutants::active("checkpoint-takes-proposed");
-        let writes = self.overlay.committed(if proposed { u64::MAX } else { self.committed.index });
+        let writes = self.overlay.upto(if proposed { u64::MAX } else { self.committed.index });
         StoreOutput {
             batch: storage::tables::Batch {
                 writes: writes.into_iter().map(|(key, value)| (key.into_bytes(), value)).collect(),
