@@ -4,6 +4,7 @@
 //! prints data, `failed` prints what went wrong, `node` runs a server in this process, `demo` hurts one.
 //! Not here: anything a server decides. Commands use the public HTTP API and nothing else.
 
+mod allocator;
 mod api;
 mod cli;
 mod commands;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 fn main() -> ExitCode {
     match cli::Cli::try_parse() {

@@ -4,12 +4,14 @@
 
 use std::time::Duration;
 
+use http::HeaderMap;
 use outlast_proto::durable_task as pb;
 use pb::task_hub_sidecar_service_client::TaskHubSidecarServiceClient;
 use tonic::metadata::AsciiMetadataValue;
 use tonic::{Request, Status};
 
 use super::transport::{Deadline, Transport};
+use super::unary;
 use crate::error::Error;
 
 /// How long a call may take unless told otherwise.
@@ -27,6 +29,8 @@ pub(crate) struct Link {
     pub(super) hub: Option<AsciiMetadataValue>,
     worker: Option<AsciiMetadataValue>,
     pub(crate) deadline: Duration,
+    /// What each call says of itself.
+    pub(super) headers: HeaderMap,
 }
 
 impl Link {
@@ -41,7 +45,22 @@ impl Link {
                 .transpose()
                 .map_err(|_| Error::Invalid("hub name".to_owned()))
         };
-        Ok(Self { transport, stub, hub: header(hub)?, worker: header(worker)?, deadline: DEADLINE_DEFAULT })
+        let mut link = Self {
+            transport,
+            stub,
+            hub: header(hub)?,
+            worker: header(worker)?,
+            deadline: DEADLINE_DEFAULT,
+            headers: HeaderMap::new(),
+        };
+        link.describe();
+        Ok(link)
+    }
+
+    /// Makes the headers anew, from the hub and the deadline.
+    pub(super) fn describe(&mut self) {
+        self.headers = unary::headers(self.deadline);
+        self.headers.extend(self.request(()).into_parts().0.into_headers());
     }
 
     pub(crate) fn stub(&self) -> Stub {

@@ -3,7 +3,8 @@
 //! - [`start`]: what a start can say besides name and input; [`handle`]: the end that is waited for;
 //! - [`instance`]: what the server tells about an instance; [`query`]: about which ones;
 //! - [`history`]: what has happened to it, step by step; [`entities`]: what they keep;
-//! - `actions`: what can be done to it; `link`: the connection, by `transport`.
+//! - `actions`: what can be done to it; `link`: the connection, by `transport`;
+//!   `unary`: the calls that are made most.
 //!
 //! No call is repeated here: only the caller knows whether twice is harmless, and
 //! [`Error::is_outcome_unknown`] tells when the question arises.
@@ -17,6 +18,7 @@ mod link;
 pub(crate) mod query;
 pub(crate) mod start;
 mod transport;
+mod unary;
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -85,6 +87,7 @@ impl Client {
     pub fn task_hub(mut self, name: &str) -> Result<Self, Error> {
         let invalid = |_| Error::Invalid(format!("hub name '{name}'"));
         self.link.hub = Some(AsciiMetadataValue::try_from(name).map_err(invalid)?);
+        self.link.describe();
         Ok(self)
     }
 
@@ -100,6 +103,7 @@ impl Client {
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.link.deadline = deadline;
+        self.link.describe();
         self
     }
 
@@ -194,9 +198,10 @@ impl Client {
     pub async fn wait(&self, instance_id: &str, timeout: Duration) -> Result<Instance, Error> {
         let request =
             pb::GetInstanceRequest { instance_id: instance_id.to_owned(), get_inputs_and_outputs: true };
-        let mut stub = self.link.stub();
-        let call = stub.wait_for_instance_completion(self.link.request_within(request, timeout));
-        let answer = call.await.map_err(|status| Error::from_status(&status, timeout))?.into_inner();
+        let answer =
+            self.link.call("/TaskHubSidecarService/WaitForInstanceCompletion", &request, timeout).await;
+        let answer: pb::GetInstanceResponse =
+            answer.map_err(|status| Error::from_status(&status, timeout))?;
         let state = answer.orchestration_state.filter(|_| answer.exists);
         state.map(Instance::from_wire).ok_or_else(|| Error::NotFound(format!("instance '{instance_id}'")))
     }

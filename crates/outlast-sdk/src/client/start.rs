@@ -146,8 +146,9 @@ impl<O, E> Start<O, E> {
         request.tags = self.tags.into_iter().collect();
         request.request_time = Some(time::to_wire(SystemTime::now()));
         let link = &self.client.link;
-        let answer = link.stub().start_instance(link.unary(request)).await;
-        let id = answer.map_err(|status| link.error(&status))?.into_inner().instance_id;
+        let answer = link.call("/TaskHubSidecarService/StartInstance", &request, link.deadline).await;
+        let answer: pb::CreateInstanceResponse = answer.map_err(|status| link.error(&status))?;
+        let id = answer.instance_id;
         Ok(Handle::new(self.client, id))
     }
 }

@@ -88,7 +88,8 @@ impl Transport {
         Ok(connection)
     }
 
-    async fn send(self, mut request: Request<Body>) -> Result<Response<Incoming>, Status> {
+    /// Sends a request whose address says the path only.
+    pub(super) async fn send(self, mut request: Request<Body>) -> Result<Response<Incoming>, Status> {
         let path = request.uri().path_and_query().cloned();
         let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
         let uri =

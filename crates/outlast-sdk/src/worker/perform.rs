@@ -264,19 +264,18 @@ enum Answer {
 impl Answer {
     async fn send(&self, shared: &Shared) -> Result<(), Status> {
         let link = &shared.link;
-        let mut stub = link.stub();
-        let taken = match self {
+        let pb::CompleteTaskResponse {} = match self {
             Self::Turn(answer) => {
-                stub.complete_orchestrator_task(link.request_within(answer.clone(), link.deadline)).await
+                link.call("/TaskHubSidecarService/CompleteOrchestratorTask", answer, link.deadline).await?
             }
             Self::Entity(answer) => {
-                stub.complete_entity_task(link.request_within(answer.clone(), link.deadline)).await
+                link.call("/TaskHubSidecarService/CompleteEntityTask", answer, link.deadline).await?
             }
             Self::Activity(answer) => {
-                stub.complete_activity_task(link.request_within(answer.clone(), link.deadline)).await
+                link.call("/TaskHubSidecarService/CompleteActivityTask", answer, link.deadline).await?
             }
         };
-        taken.map(|_| ())
+        Ok(())
     }
 
     /// Sends until the server takes it, refuses it for good, or patience ends.

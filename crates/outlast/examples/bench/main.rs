@@ -6,12 +6,14 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark shows its figures")]
 
+#[path = "../../src/allocator.rs"]
+mod allocator;
 mod process;
 mod workloads;
 
 /// As the server has it, so that worker and client cost what they must.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> anyhow::Result<()> {
