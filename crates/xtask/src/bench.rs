@@ -8,11 +8,11 @@ use anyhow::Result;
 
 use crate::process::cargo;
 
-/// Builds server and benchmark for release and runs it with `arguments`.
+/// Builds server and benchmark as they are shipped and runs it with `arguments`.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
-    let binary = crate::repository::target().join("release/outlast");
-    cargo(&["build", "--release", "--package", "outlast"]).succeed()?;
-    cargo(&["run", "--quiet", "--release", "--package", "outlast", "--example", "bench", "--"])
+    let binary = crate::repository::target().join("dist/outlast");
+    cargo(&["build", "--profile", "dist", "--package", "outlast"]).succeed()?;
+    cargo(&["run", "--quiet", "--profile", "dist", "--package", "outlast", "--example", "bench", "--"])
         .args(arguments)
         .env("OUTLAST_BIN", binary)
         .succeed()
