@@ -106,7 +106,7 @@ impl Hub {
                 }
             }
             Self::Undelete { name } => {
-                let verb = format!("{}:undelete", path::hub(&name));
+                let verb = format!("{}/undelete", path::hub(&name));
                 show(&api.post(&verb, None).await?, &look)?;
             }
             Self::Remove { name, confirm } => {

@@ -10,6 +10,7 @@
 
 #![expect(clippy::print_stderr, reason = "what a failed test says about itself")]
 
+mod api;
 mod broken_disk;
 mod crash;
 mod entities;

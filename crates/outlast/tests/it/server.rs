@@ -80,6 +80,11 @@ impl Server {
         self.grpc.to_string()
     }
 
+    /// Where its HTTP API is.
+    pub(crate) fn http(&self) -> String {
+        format!("http://{}", self.http)
+    }
+
     /// Its process.
     pub(crate) fn id(&self) -> u32 {
         self.program.id()
@@ -87,7 +92,7 @@ impl Server {
 
     /// Runs an operator's command against it.
     pub(crate) fn outlast(&self, arguments: &[&str]) -> Program {
-        Program::start(outlast().args(["--server", &format!("http://{}", self.http)]).args(arguments))
+        Program::start(outlast().args(["--server", &self.http()]).args(arguments))
     }
 
     /// Runs an operator's command that must succeed and gives back its JSON.

@@ -17,6 +17,11 @@ const PAUSE_FIRST: Duration = Duration::from_secs(1);
 /// The longest pause.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
+/// How long to wait after so many failures in a row, the last one included.
+pub fn pause_after(failures: u32) -> Duration {
+    PAUSE_FIRST.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(PAUSE_MAX)
+}
+
 /// What a subscription asks of its courier.
 #[derive(Debug, Clone)]
 pub struct Terms {
@@ -215,8 +220,7 @@ impl Courier {
                 self.settle(&batch, Some(&why));
             }
             Outcome::Failed(_) => {
-                let doubled = PAUSE_FIRST.saturating_mul(1 << batch.attempts.saturating_sub(1).min(10));
-                self.pause_until = now + doubled.min(PAUSE_MAX);
+                self.pause_until = now + pause_after(batch.attempts);
                 self.batch = Some(batch);
             }
         }

@@ -14,7 +14,7 @@ use engine::partition::feed::{LifecycleEvent, Standing};
 use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::courier::{Courier, Outcome, Step, Terms};
+use super::courier::{Courier, Outcome, Step, Terms, pause_after};
 use super::envelope::{self, Origin};
 use super::post::{self, Connections, Post};
 use crate::config::Subscription;
@@ -26,8 +26,6 @@ use crate::partition::messages::Unavailable;
 const PAGE: usize = 64;
 /// Each acknowledgement is an entry of the log.
 const ACKNOWLEDGED_TOGETHER: u64 = 64;
-/// After this long a partition that did not answer is asked again.
-const AGAIN: Duration = Duration::from_secs(1);
 
 /// What all couriers of a node share.
 #[derive(Debug)]
@@ -99,13 +97,15 @@ async fn serve_hub(shared: Arc<Shared>, hub: Arc<Hub>) {
 
 /// The standing of a partition's feed once it is as it should be.
 async fn configured(hub: &Hub, partition: PartitionId, wanted: ConfigureFeed) -> Standing {
+    let mut failures = 0;
     loop {
         match configure(hub, partition, &wanted).await {
             Ok(standing) => return standing,
             Err(why) => {
                 let hub = hub.name();
                 tracing::warn!(code = codes::EVENTS_WAIT.id, hub, partition = partition.0, %why, "a feed is not configured yet");
-                tokio::time::sleep(AGAIN).await;
+                failures += 1;
+                tokio::time::sleep(pause_after(failures)).await;
             }
         }
     }

@@ -112,7 +112,7 @@ async fn schedules_rest_with_a_deleted_hub_and_go_with_a_removed_one() {
     let before = runs(&client, "beat", 1).await.len();
     client.call("DELETE", "/api/v1/hubs/orders", None).await;
     assert_eq!(client.get(SCHEDULES).await.0, 410);
-    client.call("POST", "/api/v1/hubs/orders:undelete", None).await;
+    client.call("POST", "/api/v1/hubs/orders/undelete", None).await;
     runs(&client, "beat", before + 1).await;
 
     client.call("DELETE", "/api/v1/hubs/orders", None).await;

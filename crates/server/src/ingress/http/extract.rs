@@ -11,6 +11,7 @@ use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use engine::id::InstanceId;
 use engine::limits;
+use engine::partition::command::RequestId;
 use engine::time::Timestamp;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
@@ -100,10 +101,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request<Body>, state: &S) -> Result<Self, Problem> {
-        let is_json = is_json(request.headers());
-        let bytes = read(request, state).await?;
+        let Sent { is_json, bytes } = Sent::read(request, state).await?;
         if !is_json {
-            return Err(Problem::new(&codes::CONTENT_TYPE, "the body is not sent as application/json"));
+            return Err(not_json());
         }
         decode(&bytes).map(Self)
     }
@@ -117,14 +117,11 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJ
     type Rejection = Problem;
 
     async fn from_request(request: Request<Body>, state: &S) -> Result<Self, Problem> {
-        let is_json = is_json(request.headers());
-        let bytes = read(request, state).await?;
+        let Sent { is_json, bytes } = Sent::read(request, state).await?;
         match (bytes.is_empty(), is_json) {
             (true, _) => Ok(Self(T::default())),
             (false, true) => decode(&bytes).map(Self),
-            (false, false) => {
-                Err(Problem::new(&codes::CONTENT_TYPE, "the body is not sent as application/json"))
-            }
+            (false, false) => Err(not_json()),
         }
     }
 }
@@ -149,12 +146,53 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
+/// A body of any JSON that may be left out, as it was sent.
+#[derive(Debug)]
+pub(super) struct AnyJson(pub(super) Option<Box<RawValue>>);
+
+impl<S: Send + Sync> FromRequest<S> for AnyJson {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request<Body>, state: &S) -> Result<Self, Problem> {
+        let Sent { is_json, bytes } = Sent::read(request, state).await?;
+        match (bytes.is_empty(), is_json) {
+            (true, _) => Ok(Self(None)),
+            (false, true) => read_json(&bytes).map(Some).map(Self),
+            (false, false) => Err(not_json()),
+        }
+    }
+}
+
+struct Sent {
+    is_json: bool,
+    bytes: Bytes,
+}
+
+impl Sent {
+    async fn read<S: Send + Sync>(request: Request<Body>, state: &S) -> Result<Self, Problem> {
+        let is_json = is_json(request.headers());
+        Ok(Self { is_json, bytes: read(request, state).await? })
+    }
+}
+
+fn not_json() -> Problem {
+    Problem::new(&codes::CONTENT_TYPE, "the body is not sent as application/json")
+}
+
+/// An object: a list of its values in order, which serde would take for one, is none.
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::new(&codes::BODY_INVALID, "the body is a list, not an object"));
+    }
+    read_json(bytes)
+}
+
+fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(bytes).map_err(|error| Problem::new(&codes::BODY_INVALID, error.to_string()))
 }
 
 /// The `Idempotency-Key` of a request, if it has one.
-pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let key = value.to_str().unwrap_or("").trim();
     let printable = key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
@@ -163,6 +201,30 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Pro
         return Err(Problem::new(&codes::IDEMPOTENCY_KEY_INVALID, detail));
     }
     Ok(Some(key.to_owned()))
+}
+
+/// What an `Idempotency-Key` says: this request and its repeats are one. The same key with another
+/// method or path is another request.
+#[derive(Debug)]
+pub(super) struct Repeat {
+    /// The key as it was sent.
+    pub(super) key: Option<String>,
+    /// The id under which repeats are recognised.
+    pub(super) request: Option<RequestId>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Repeat {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let key = idempotency_key(&parts.headers)?;
+        let request = key.as_ref().map(|key| {
+            let whole = format!("{} {}\n{key}", parts.method, parts.uri.path());
+            // The prefix keeps callers' keys apart from the ids that gateways give to calls.
+            RequestId { source: format!("key:{}", blake3::hash(whole.as_bytes()).to_hex()), counter: 0 }
+        });
+        Ok(Self { key, request })
+    }
 }
 
 /// An instance's id.

@@ -175,22 +175,32 @@ pub struct NewHub {
     pub name: String,
     /// The node's setting where absent.
     #[schema(minimum = 1, maximum = 1024)]
+    #[serde(default, deserialize_with = "whole_number")]
     pub partitions: Option<u32>,
     /// The node's setting where absent.
     pub mode: Option<HubMode>,
+}
+
+/// JSON does not tell 8 from 8.0.
+fn whole_number<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    let Some(number) = Option::<serde_json::Number>::deserialize(from)? else { return Ok(None) };
+    let text = number.to_string();
+    let whole = text.strip_suffix(".0").unwrap_or(&text).parse();
+    whole.map(Some).map_err(|_| serde::de::Error::custom(format!("{text} is not a whole number of 32 bits")))
 }
 
 /// Starts an instance.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewInstance {
-    /// The orchestration's name.
-    #[schema(min_length = 1, max_length = 1024)]
+    /// The orchestration's name: at most 1,024 bytes.
+    #[schema(min_length = 1, max_length = 1024, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]+$")]
     pub name: String,
     /// 1 to 100 characters; minted where absent.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(min_length = 1, max_length = 100, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]+$")]
     pub id: Option<String>,
-    /// The orchestration's version.
+    /// The orchestration's version: at most 1,024 bytes.
+    #[schema(max_length = 1024, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
     pub version: Option<String>,
     /// Any JSON.
     #[schema(value_type = Option<serde_json::Value>)]

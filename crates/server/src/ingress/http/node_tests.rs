@@ -124,7 +124,7 @@ async fn a_deleted_hub_is_brought_back_with_its_instances_or_removed() {
         "{deleted}"
     );
     assert_eq!(client.get("/api/v1/hubs/orders/instances/x").await.1["code"], "OL-2002");
-    let (_, back) = client.call("POST", "/api/v1/hubs/orders:undelete", None).await;
+    let (_, back) = client.call("POST", "/api/v1/hubs/orders/undelete", None).await;
     assert_eq!(back["state"], "active", "{back}");
     assert_eq!(client.get("/api/v1/hubs/orders/instances/x").await.1["id"], "x");
     let final_removal = "/api/v1/hubs/orders?final=true&confirm=orders";

@@ -6,7 +6,8 @@
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::{ContentBuilder, Object, Ref, RefOr, ResponseBuilder, Schema};
 use utoipa::{Modify, OpenApi};
 
 use super::entities::routes as entities;
@@ -35,7 +36,7 @@ use super::schedules::routes as schedules;
         actions::restart, actions::rewind,
     ),
     components(schemas(ProblemBody)),
-    modifiers(&Errors),
+    modifiers(&Errors, &Bounds),
 )]
 struct Api;
 
@@ -65,6 +66,78 @@ impl Modify for Errors {
             }
         }
     }
+}
+
+/// What names in paths and queries may be, and that an absent parameter is left out, not null.
+pub(super) struct Bounds;
+
+/// No control characters.
+const PRINTABLE: &str = "^[^\\x00-\\x1f\\x7f-\\x9f]+$";
+
+/// A date of Durable Functions, with or without time and offset, or nothing.
+const DATE: &str = "^((19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])(T([01][0-9]|2[0-3])(:[0-5][0-9]){2}(Z|[+-]0[0-9]:00)?)?)?$";
+
+impl Modify for Bounds {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        for (path, item) in &mut openapi.paths.paths {
+            let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete];
+            let parameters = operations.into_iter().flatten().filter_map(|it| it.parameters.as_mut());
+            for parameter in parameters.flatten() {
+                let RefOr::T(parameter) = parameter else { continue };
+                if let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema {
+                    never_null(schema);
+                    bound(path, &parameter.name, schema);
+                }
+            }
+        }
+        let components = openapi.components.as_mut().map(|it| &mut it.schemas);
+        for schema in components.into_iter().flat_map(|it| it.values_mut()) {
+            if let RefOr::T(Schema::Object(object)) = schema
+                && let Some(RefOr::T(Schema::Object(tags))) = object.properties.get_mut("tags")
+            {
+                let key = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
+                tags.property_names = Some(Box::new(Schema::Object(key.max_length(Some(1_024)).build())));
+            }
+        }
+    }
+}
+
+fn never_null(schema: &mut Object) {
+    if let SchemaType::Array(types) = &mut schema.schema_type {
+        types.retain(|it| *it != Type::Null);
+        if let [one] = types.as_slice() {
+            schema.schema_type = SchemaType::Type(one.clone());
+        }
+    }
+}
+
+fn bound(path: &str, name: &str, schema: &mut Object) {
+    let (shortest, longest, pattern) = match name {
+        "hub" => (1, 64, "^[A-Za-z][A-Za-z0-9_-]*$"),
+        // In the query of Durable Functions what is empty is absent.
+        "taskHub" => (0, 64, "^([A-Za-z][A-Za-z0-9_-]*)?$"),
+        "version" | "op" => (0, 1_024, "^[^\\x00-\\x1f\\x7f-\\x9f]*$"),
+        "id" if path.contains("/entities/") => {
+            (3, 100, "^@[^@\\x00-\\x1f\\x7f-\\x9f]+@[^\\x00-\\x1f\\x7f-\\x9f]*$")
+        }
+        "id" => (1, 100, PRINTABLE),
+        "name" if path.contains("/schedules/") => (1, 64, "^[A-Za-z0-9._-]+$"),
+        // Together with `@` before each they are an id.
+        "name" | "key" if path.starts_with("/runtime") && path.contains("/entities/") => {
+            (1, 97, "^[^@\\x00-\\x1f\\x7f-\\x9f]+$")
+        }
+        "createdTimeTo" | "lastOperationTimeFrom" | "lastOperationTimeTo" => (0, 64, DATE),
+        "createdTimeFrom" if schema.format.is_none() => (0, 64, DATE),
+        "name" | "event" => (1, 1_024, PRINTABLE),
+        "top" => {
+            // Any number is taken; a page is never longer than the longest.
+            schema.format = None;
+            return;
+        }
+        _ => return,
+    };
+    (schema.min_length, schema.max_length) = (Some(shortest), Some(longest));
+    schema.pattern = Some(pattern.to_owned());
 }
 
 static DOCUMENT: LazyLock<String> =

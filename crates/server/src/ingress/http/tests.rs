@@ -423,10 +423,11 @@ async fn bad_requests_are_told_apart() {
         (api.get("/api/v1/hubs/nobody").await, 404, "OL-2001"),
         (api.plain("PUT", "/api/v1/hubs").await, 405, "OL-2025"),
         (api.plain("POST", "/api/v1/hubs/orders").await, 405, "OL-2025"),
-        (api.plain("POST", "/api/v1/hubs/orders:rename").await, 404, "OL-2024"),
+        (api.plain("POST", "/api/v1/hubs/orders/rename").await, 404, "OL-2024"),
         (body("text/plain", "{}".to_owned()).await, 415, "OL-2022"),
         (body("application/json", "{".to_owned()).await, 422, "OL-2021"),
         (body("application/json", deep).await, 422, "OL-2021"),
+        (body("application/json", "[\"Order\"]".to_owned()).await, 422, "OL-2021"),
         (api.post(start, json!({"name": "Order", "nmae": 1})).await, 422, "OL-2021"),
         (api.post(start, json!({"name": ""})).await, 422, "OL-2014"),
         (api.post(start, json!({"name": "Order", "id": "x".repeat(101)})).await, 422, "OL-2012"),
@@ -509,7 +510,7 @@ async fn lists_are_paged_by_cursors_of_their_own() {
 async fn removing_a_hub_for_good_needs_its_name_again() {
     let api = Api::with(&[]);
     assert_eq!(api.plain("DELETE", "/api/v1/hubs/orders").await.json()["state"], "deleted");
-    assert_eq!(api.plain("POST", "/api/v1/hubs/orders:undelete").await.json()["state"], "active");
+    assert_eq!(api.plain("POST", "/api/v1/hubs/orders/undelete").await.json()["state"], "active");
     let refused = api.plain("DELETE", "/api/v1/hubs/orders?final=true&confirm=order").await;
     assert_eq!((refused.status, refused.code().as_deref()), (StatusCode::CONFLICT, Some("OL-2006")));
     let removed = api.plain("DELETE", "/api/v1/hubs/orders?final=true&confirm=orders").await;

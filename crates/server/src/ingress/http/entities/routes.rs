@@ -11,16 +11,16 @@ use engine::partition::command::{Command, DeleteEntity, RequestId, ResumeEntity,
 use engine::partition::effect::{Refusal, Reply};
 use engine::partition::view::{EntitiesFilter, EntitiesKind};
 use engine::time::Timestamp;
-use http::HeaderMap;
 use http::request::Parts;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use utoipa::IntoParams;
 
-use super::super::extract::{HubPath, NamePath, OptionalJson, Params, parse_time, parse_value, path_values};
+use super::super::extract::{
+    AnyJson, HubPath, NamePath, Params, Repeat, parse_time, parse_value, path_values,
+};
 use super::super::model::{Done, Purged, SCHEMA};
 use super::super::problem::Problem;
-use super::super::routes::actions::{Idempotency, refused, request_id};
+use super::super::routes::actions::{Idempotency, refused};
 use super::super::routes::instances::page_size;
 use super::super::{App, cursor};
 use super::{Entity, EntityFilter, EntityList, not_found};
@@ -60,8 +60,10 @@ pub(in super::super) struct Listing {
     #[param(example = "@counter@")]
     prefix: Option<String>,
     /// Changed then or later: RFC 3339.
+    #[param(format = DateTime)]
     modified_from: Option<String>,
     /// Changed before: RFC 3339.
+    #[param(format = DateTime)]
     modified_before: Option<String>,
     /// Only those that no worker can run.
     #[serde(default)]
@@ -126,6 +128,7 @@ pub(in super::super) async fn show(
 #[into_params(parameter_in = Query)]
 pub(in super::super) struct Signaling {
     /// Not before this time: RFC 3339; now where absent.
+    #[param(format = DateTime)]
     at: Option<String>,
 }
 
@@ -135,12 +138,12 @@ pub(in super::super) async fn signal(
     State(app): State<App>,
     (path, NamePath(name)): (EntityPath, NamePath),
     Params(signaling): Params<Signaling>,
-    headers: HeaderMap,
-    OptionalJson(input): OptionalJson<Option<Box<RawValue>>>,
+    repeat: Repeat,
+    AnyJson(input): AnyJson,
 ) -> Result<JsonBody<Done>, Problem> {
     let at = signaling.at.map(|at| parse_time("at", &at)).transpose()?;
     let input = parse_value("the operation's input", input)?;
-    let command = signal_command(&path.id, name, input, (at, request_id(&headers)?));
+    let command = signal_command(&path.id, name, input, (at, repeat.request));
     done(&app, path, command).await
 }
 
@@ -168,10 +171,10 @@ pub(in super::super) fn signal_command(
 pub(in super::super) async fn resume(
     State(app): State<App>,
     path: EntityPath,
-    headers: HeaderMap,
+    repeat: Repeat,
 ) -> Result<JsonBody<Done>, Problem> {
     let entity = path.id.as_str().to_owned();
-    let command = Command::ResumeEntity(ResumeEntity { entity, request: request_id(&headers)? });
+    let command = Command::ResumeEntity(ResumeEntity { entity, request: repeat.request });
     done(&app, path, command).await
 }
 
@@ -180,11 +183,11 @@ pub(in super::super) async fn resume(
 pub(in super::super) async fn delete(
     State(app): State<App>,
     path: EntityPath,
-    headers: HeaderMap,
+    repeat: Repeat,
 ) -> Result<JsonBody<Purged>, Problem> {
     app.allow(Action::Purge, Resource::Instance(&path.hub, path.id.as_instance()))?;
     let entity = path.id.as_str().to_owned();
-    let command = Command::DeleteEntity(DeleteEntity { entity, request: request_id(&headers)? });
+    let command = Command::DeleteEntity(DeleteEntity { entity, request: repeat.request });
     match app.backend.ask(path.hub.clone(), path.id.as_instance().clone(), command).await? {
         Reply::Purged { count: 0 } => {
             let found = app.backend.entity(path.hub, path.id.clone()).await?;

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::header;
 use utoipa::{IntoParams, OpenApi};
 
-use super::super::openapi::Errors;
+use super::super::openapi::{Bounds, Errors};
 use super::super::problem::ProblemBody;
 use super::{actions, entities, instances, purge, start};
 
@@ -38,7 +38,7 @@ pub(super) struct Starting {
     #[param(minimum = 0)]
     timeout: Option<f64>,
     /// Taken and not needed: nothing is polled.
-    polling_interval: Option<f64>,
+    polling_interval: Option<String>,
 }
 
 /// What to show of an instance.
@@ -61,15 +61,30 @@ pub(super) struct Showing {
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes parameters; `call` reads them")]
 pub(super) struct Filtering {
-    /// Created then or later: a date, with or without time and offset. Needed for a purge.
+    /// Created then or later: a date, with or without time and offset.
     created_time_from: Option<String>,
     /// Created then or before.
     created_time_to: Option<String>,
     /// Statuses, separated by commas.
-    #[param(example = "Completed,Failed")]
+    #[param(example = "Completed,Failed", pattern = "^([A-Za-z]+(,[A-Za-z]+)*)?$")]
     runtime_status: Option<String>,
     /// Beginning of the id.
     instance_id_prefix: Option<String>,
+}
+
+/// Which finished instances.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes parameters; `call` reads them")]
+pub(super) struct Purging {
+    /// Created then or later: a date, with or without time and offset.
+    #[param(format = DateTime)]
+    created_time_from: String,
+    /// Created then or before.
+    created_time_to: Option<String>,
+    /// Statuses, separated by commas.
+    #[param(example = "Completed,Failed", pattern = "^([A-Za-z]+(,[A-Za-z]+)*)?$")]
+    runtime_status: Option<String>,
 }
 
 /// Which page.
@@ -81,7 +96,7 @@ pub(super) struct Paging {
     show_input: Option<bool>,
     /// Instances on the page; 100 where absent, never more than 1,000.
     #[param(minimum = 1)]
-    top: Option<u32>,
+    top: Option<u64>,
 }
 
 /// Where a list goes on.
@@ -126,7 +141,7 @@ pub(super) struct Entities {
     last_operation_time_to: Option<String>,
     /// Entities on the page; 100 where absent, never more than 1,000.
     #[param(minimum = 1)]
-    top: Option<u32>,
+    top: Option<u64>,
 }
 
 /// What an entity is to do.
@@ -154,7 +169,7 @@ pub(super) struct Operation {
         entities::list, entities::list_named, entities::show, entities::signal, entities::delete,
     ),
     components(schemas(ProblemBody)),
-    modifiers(&Errors),
+    modifiers(&Errors, &Bounds),
 )]
 struct Api;
 

@@ -3,6 +3,7 @@
 //! A filter needs `createdTimeFrom`, so that nobody removes everything by leaving it out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json as JsonBody;
 use axum::extract::State;
@@ -27,6 +28,9 @@ use crate::observe::codes;
 
 /// Purges of one request that are under way together.
 const AT_ONCE: usize = 64;
+/// After this long a purge by filter answers with what it has done so far: callers and proxies give a
+/// request up at some time, and then nobody knows. The same request goes on.
+const TIME_MAX: Duration = Duration::from_secs(20);
 
 /// Removes a finished instance and its history.
 #[utoipa::path(delete, path = "/runtime/webhooks/durabletask/instances/{id}", tag = "instances", operation_id = "purge", params(("id" = String, Path), super::openapi::Addressing), responses((status = 200, body = PurgeResult)))]
@@ -47,7 +51,7 @@ pub(super) async fn one(State(app): State<App>, call: Call) -> Result<JsonBody<P
 }
 
 /// Removes the finished instances that pass a filter.
-#[utoipa::path(delete, path = "/runtime/webhooks/durabletask/instances", tag = "instances", operation_id = "purgeMany", params(super::openapi::Addressing, super::openapi::Filtering), responses((status = 200, body = PurgeResult)))]
+#[utoipa::path(delete, path = "/runtime/webhooks/durabletask/instances", tag = "instances", operation_id = "purgeMany", params(super::openapi::Addressing, super::openapi::Purging), responses((status = 200, body = PurgeResult, description = "How many went; where there are more than could be removed in time, ask again")))]
 pub(super) async fn many(State(app): State<App>, call: Call) -> Result<JsonBody<PurgeResult>, Refused> {
     let hub = call.hub();
     app.allow(Action::Purge, Resource::Hub(&hub))?;
@@ -75,6 +79,7 @@ async fn purge_all(app: &App, hub: String, mut filter: super::super::Filter) -> 
         return Ok(0);
     }
     let (mut count, mut after) = (0, None);
+    let begun = app.backend.monotonic();
     loop {
         let page = app.backend.instances(hub.clone(), filter.clone(), after, AT_ONCE).await?;
         let mut purges = JoinSet::new();
@@ -87,9 +92,10 @@ async fn purge_all(app: &App, hub: String, mut filter: super::super::Filter) -> 
                 |error| Problem::new(&codes::OUTCOME_UNKNOWN, format!("a purge broke off: {error}"));
             count += purged.map_err(panicked)??;
         }
+        let is_over = app.backend.monotonic().saturating_sub(begun) >= TIME_MAX;
         match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(count),
+            Some(next) if count == 0 || !is_over => after = Some(next),
+            Some(_) | None => return Ok(count),
         }
     }
 }

@@ -7,17 +7,13 @@ use axum::Json as JsonBody;
 use axum::extract::State;
 use engine::id::InstanceId;
 use engine::limits::{REWIND_BYTES_MAX, SCHEDULES_MAX};
-use engine::partition::command::{
-    Command, Purge, RaiseEvent, RequestId, Restart, Resume, Rewind, Suspend, Terminate,
-};
+use engine::partition::command::{Command, Purge, RaiseEvent, Restart, Resume, Rewind, Suspend, Terminate};
 use engine::partition::effect::{Refusal, Reply};
-use http::HeaderMap;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use utoipa::IntoParams;
 
 use super::super::App;
-use super::super::extract::{InstancePath, NamePath, OptionalJson, Params, idempotency_key, parse_value};
+use super::super::extract::{AnyJson, InstancePath, NamePath, OptionalJson, Params, Repeat, parse_value};
 use super::super::model::{Done, Purged, Reason, SCHEMA, Termination};
 use super::super::problem::Problem;
 use crate::ingress::auth::{Action, Resource};
@@ -28,8 +24,8 @@ use crate::observe::codes;
 #[into_params(parameter_in = Header)]
 pub(in super::super) struct Idempotency {
     /// Repeats of a request with the same key are carried out once; remembered for 10 minutes.
-    #[param(rename = "Idempotency-Key", max_length = 128)]
-    #[expect(dead_code, reason = "describes the header; `extract::idempotency_key` reads it")]
+    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 128, pattern = "^[!-~]([ -~]*[!-~])?$")]
+    #[expect(dead_code, reason = "describes the header; `extract::Repeat` reads it")]
     key: Option<String>,
 }
 
@@ -39,12 +35,12 @@ pub(in super::super) async fn raise(
     State(app): State<App>,
     path: InstancePath,
     NamePath(name): NamePath,
-    headers: HeaderMap,
-    OptionalJson(data): OptionalJson<Option<Box<RawValue>>>,
+    repeat: Repeat,
+    AnyJson(data): AnyJson,
 ) -> Result<JsonBody<Done>, Problem> {
     let command = Command::RaiseEvent(RaiseEvent {
         instance: path.id.as_str().to_owned(),
-        request: request_id(&headers)?,
+        request: repeat.request,
         name,
         input: parse_value("the event's data", data)?,
     });
@@ -56,12 +52,12 @@ pub(in super::super) async fn raise(
 pub(in super::super) async fn suspend(
     State(app): State<App>,
     path: InstancePath,
-    headers: HeaderMap,
+    repeat: Repeat,
     OptionalJson(body): OptionalJson<Option<Reason>>,
 ) -> Result<JsonBody<Done>, Problem> {
     let command = Command::Suspend(Suspend {
         instance: path.id.as_str().to_owned(),
-        request: request_id(&headers)?,
+        request: repeat.request,
         reason: parse_reason(body)?,
     });
     done(&app, path, command).await
@@ -72,12 +68,12 @@ pub(in super::super) async fn suspend(
 pub(in super::super) async fn resume(
     State(app): State<App>,
     path: InstancePath,
-    headers: HeaderMap,
+    repeat: Repeat,
     OptionalJson(body): OptionalJson<Option<Reason>>,
 ) -> Result<JsonBody<Done>, Problem> {
     let command = Command::Resume(Resume {
         instance: path.id.as_str().to_owned(),
-        request: request_id(&headers)?,
+        request: repeat.request,
         reason: parse_reason(body)?,
     });
     done(&app, path, command).await
@@ -88,11 +84,11 @@ pub(in super::super) async fn resume(
 pub(in super::super) async fn restart(
     State(app): State<App>,
     path: InstancePath,
-    headers: HeaderMap,
+    repeat: Repeat,
 ) -> Result<JsonBody<Done>, Problem> {
     let command = Command::Restart(Restart {
         instance: path.id.as_str().to_owned(),
-        request: request_id(&headers)?,
+        request: repeat.request,
         execution: app.backend.fresh_id(),
     });
     done(&app, path, command).await
@@ -103,12 +99,12 @@ pub(in super::super) async fn restart(
 pub(in super::super) async fn rewind(
     State(app): State<App>,
     path: InstancePath,
-    headers: HeaderMap,
+    repeat: Repeat,
     OptionalJson(body): OptionalJson<Option<Reason>>,
 ) -> Result<JsonBody<Done>, Problem> {
     let command = Command::Rewind(Rewind {
         instance: path.id.as_str().to_owned(),
-        request: request_id(&headers)?,
+        request: repeat.request,
         reason: parse_reason(body)?,
     });
     done(&app, path, command).await
@@ -119,13 +115,13 @@ pub(in super::super) async fn rewind(
 pub(in super::super) async fn terminate(
     State(app): State<App>,
     path: InstancePath,
-    headers: HeaderMap,
+    repeat: Repeat,
     OptionalJson(body): OptionalJson<Option<Termination>>,
 ) -> Result<JsonBody<Done>, Problem> {
     let body = body.unwrap_or_default();
     let command = Command::Terminate(Terminate {
         instance: path.id.as_str().to_owned(),
-        request: request_id(&headers)?,
+        request: repeat.request,
         output: parse_value("output", body.output)?,
         recursive: body.recursive.unwrap_or(true),
     });
@@ -149,12 +145,12 @@ pub(in super::super) async fn purge(
     State(app): State<App>,
     path: InstancePath,
     Params(purging): Params<Purging>,
-    headers: HeaderMap,
+    repeat: Repeat,
 ) -> Result<JsonBody<Purged>, Problem> {
     app.allow(Action::Purge, Resource::Instance(&path.hub, &path.id))?;
     let command = Command::Purge(Purge {
         instance: path.id.as_str().to_owned(),
-        request: request_id(&headers)?,
+        request: repeat.request,
         recursive: purging.recursive,
     });
     let id = path.id.clone();
@@ -229,13 +225,6 @@ pub(in super::super) fn refused(refusal: Refusal, id: &InstanceId) -> Problem {
             Problem::new(&codes::REWIND_IMPOSSIBLE, why)
         }
     }
-}
-
-/// The id under which repeats of a request are recognised.
-pub(in super::super) fn request_id(headers: &HeaderMap) -> Result<Option<RequestId>, Problem> {
-    let key = idempotency_key(headers)?;
-    // The prefix keeps callers' keys apart from the ids that gateways give to calls.
-    Ok(key.map(|key| RequestId { source: format!("key:{key}"), counter: 0 }))
 }
 
 fn parse_reason(body: Option<Reason>) -> Result<Option<String>, Problem> {

@@ -83,23 +83,12 @@ pub(in super::super) async fn delete(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// Verbs on a hub: `:undelete`.
-pub(in super::super) async fn verb(
-    State(app): State<App>,
-    HubPath(path): HubPath,
-) -> Result<JsonBody<Hub>, Problem> {
-    match path.split_once(':') {
-        Some((name, "undelete")) => undelete(app, name.to_owned()).await,
-        Some(_) => {
-            Err(Problem::new(&codes::ROUTE_NOT_FOUND, format!("{path:?} names no verb of a task hub")))
-        }
-        None => Err(Problem::new(&codes::METHOD_NOT_ALLOWED, "a task hub is created with POST /api/v1/hubs")),
-    }
-}
-
 /// Brings a deleted task hub back.
-#[utoipa::path(post, path = "/api/v1/hubs/{hub}:undelete", tag = "hubs", operation_id = "undeleteHub", params(("hub" = String, Path)), responses((status = 200, body = Hub)))]
-pub(in super::super) async fn undelete(app: App, name: String) -> Result<JsonBody<Hub>, Problem> {
+#[utoipa::path(post, path = "/api/v1/hubs/{hub}/undelete", tag = "hubs", operation_id = "undeleteHub", params(("hub" = String, Path)), responses((status = 200, body = Hub)))]
+pub(in super::super) async fn undelete(
+    State(app): State<App>,
+    HubPath(name): HubPath,
+) -> Result<JsonBody<Hub>, Problem> {
     app.allow(Action::Administer, Resource::Hub(&name))?;
     app.backend.undelete_hub(name).await.map(JsonBody)
 }

@@ -6,21 +6,21 @@ use axum::Json as JsonBody;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use engine::id::InstanceId;
-use engine::partition::command::{Command, ReusePolicy, StartOrchestration};
+use engine::partition::command::{Command, RequestId, ReusePolicy, StartOrchestration};
 use engine::partition::effect::Reply;
-use http::{HeaderMap, StatusCode, header};
+use http::{StatusCode, header};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::super::backend::Filter;
 use super::super::extract::{
-    HubPath, InstancePath, Json, Params, idempotency_key, parse_id, parse_name, parse_span, parse_tags,
-    parse_time, parse_value,
+    HubPath, InstancePath, Json, Params, Repeat, parse_id, parse_name, parse_span, parse_tags, parse_time,
+    parse_value,
 };
 use super::super::model::{History, Instance, InstanceList, NewInstance, SCHEMA, StartedInstance, Status};
 use super::super::problem::Problem;
 use super::super::{App, cursor};
-use super::actions::{Idempotency, refused, request_id};
+use super::actions::{Idempotency, refused};
 use crate::ingress::auth::{Action, Resource};
 use crate::observe::codes;
 
@@ -29,20 +29,23 @@ const PAGE: usize = 100;
 /// Instances or events on a page at most.
 const PAGE_MAX: usize = 1_000;
 
+/// The longest time to wait that is read at all.
+const WAIT_READABLE: std::time::Duration = std::time::Duration::from_secs(1_000_000);
+
 /// Starts an instance. Without an id one is minted: the same for repeats with the same key.
 #[utoipa::path(post, path = "/api/v1/hubs/{hub}/instances", tag = "instances", operation_id = "startInstance", params(("hub" = String, Path), Idempotency), request_body = NewInstance, responses((status = 201, body = StartedInstance), (status = 200, body = StartedInstance, description = "This request had started it before")))]
 pub(in super::super) async fn start(
     State(app): State<App>,
     HubPath(hub): HubPath,
-    headers: HeaderMap,
+    repeat: Repeat,
     Json(new): Json<NewInstance>,
 ) -> Result<Response, Problem> {
     let id = match &new.id {
         Some(id) => parse_id(id)?,
-        None => parse_id(&minted_id(&app, &hub, idempotency_key(&headers)?))?,
+        None => parse_id(&minted_id(&app, &hub, repeat.key))?,
     };
     app.allow(Action::Write, Resource::Instance(&hub, &id))?;
-    let command = start_command(&app, &id, new, &headers)?;
+    let command = start_command(&app, &id, new, repeat.request)?;
     let created = match app.backend.ask(hub.clone(), id.clone(), command).await? {
         Reply::Started { .. } | Reply::Done | Reply::Purged { .. } => true,
         Reply::Unchanged => false,
@@ -66,13 +69,13 @@ fn start_command(
     app: &App,
     id: &InstanceId,
     new: NewInstance,
-    headers: &HeaderMap,
+    request: Option<RequestId>,
 ) -> Result<Command, Problem> {
     let version = new.version.filter(|version| !version.is_empty());
     let start_at = new.start_at.map(|at| parse_time("start_at", &at)).transpose()?;
     Ok(Command::StartOrchestration(StartOrchestration {
         instance: id.as_str().to_owned(),
-        request: request_id(headers)?,
+        request,
         execution: app.backend.fresh_id(),
         name: parse_name("name", &new.name)?,
         version: version.map(|version| parse_name("version", &version)).transpose()?,
@@ -111,13 +114,15 @@ pub(in super::super) fn percent_encoded(text: &str) -> String {
 #[into_params(parameter_in = Query)]
 pub(in super::super) struct Listing {
     /// Statuses, separated by commas.
-    #[param(example = "running,failed")]
+    #[param(example = "running,failed", pattern = "^([a-z]+(,[a-z]+)*)?$")]
     status: Option<String>,
     /// Beginning of the id.
     prefix: Option<String>,
     /// Created then or later: RFC 3339.
+    #[param(format = DateTime)]
     created_from: Option<String>,
     /// Created before: RFC 3339.
+    #[param(format = DateTime)]
     created_before: Option<String>,
     /// Whether inputs, outputs and custom statuses are wanted.
     #[serde(default)]
@@ -196,8 +201,9 @@ pub(in super::super) async fn show(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(in super::super) struct Waiting {
-    /// Seconds, or a number with a unit like `500ms`; 30 seconds where absent.
-    #[param(example = "30")]
+    /// Seconds, or a number with a unit like `500ms`; 30 seconds where absent, never longer than
+    /// `http.wait_max`.
+    #[param(example = "30", pattern = "^[0-9]{1,6}(ms|s)?$")]
     timeout: Option<String>,
 }
 
@@ -210,7 +216,7 @@ pub(in super::super) async fn wait(
 ) -> Result<Response, Problem> {
     app.allow(Action::Read, Resource::Instance(&path.hub, &path.id))?;
     let timeout = match &waiting.timeout {
-        Some(text) => parse_span("timeout", text, app.http.wait_max)?,
+        Some(text) => parse_span("timeout", text, WAIT_READABLE)?.min(app.http.wait_max),
         None => app.http.wait_max.min(std::time::Duration::from_secs(30)),
     };
     let found = app.backend.wait(path.hub, path.id.clone(), timeout).await?;

@@ -28,8 +28,8 @@ pub(super) fn table() -> Vec<(&'static str, MethodRouter<App>)> {
         ("/api/v1/errors/{code}", get(node::explain)),
         ("/api/v1/status", get(node::status)),
         ("/api/v1/hubs", get(hubs::list).post(hubs::create)),
-        // `POST /hubs/{hub}:undelete`: the router knows whole segments only, so the verb is parsed.
-        ("/api/v1/hubs/{hub}", get(hubs::show).delete(hubs::delete).post(hubs::verb)),
+        ("/api/v1/hubs/{hub}", get(hubs::show).delete(hubs::delete)),
+        ("/api/v1/hubs/{hub}/undelete", post(hubs::undelete)),
         ("/api/v1/hubs/{hub}/schedules", get(schedules::list)),
         (
             "/api/v1/hubs/{hub}/schedules/{name}",

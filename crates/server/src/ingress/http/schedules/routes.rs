@@ -5,17 +5,18 @@
 use axum::Json as JsonBody;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use engine::partition::command::RequestId;
 use engine::partition::schedules::command::{
     Change, ChangeSchedule, DeleteSchedule, PauseSchedule, PutSchedule, ResumeSchedule, Run,
 };
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::super::extract::{HubPath, Json, NamePath, OptionalJson, Params, idempotency_key};
+use super::super::extract::{HubPath, Json, NamePath, OptionalJson, Params, Repeat};
 use super::super::model::{Reason, SCHEMA};
 use super::super::problem::Problem;
-use super::super::routes::actions::{Idempotency, request_id};
+use super::super::routes::actions::Idempotency;
 use super::super::{App, cursor};
 use super::{NewSchedule, Schedule, ScheduleList, Triggered, parse};
 use crate::ingress::auth::{Action, Resource};
@@ -85,11 +86,11 @@ pub(in super::super) async fn create(
     State(app): State<App>,
     HubPath(hub): HubPath,
     NamePath(name): NamePath,
-    headers: HeaderMap,
+    repeat: Repeat,
     Json(new): Json<NewSchedule>,
 ) -> Result<Response, Problem> {
     app.allow(Action::Write, Resource::Hub(&hub))?;
-    let command = put_command(&name, &headers, new, true)?;
+    let command = put_command(&name, repeat, new, true)?;
     app.backend.put_schedule(hub.clone(), command).await?;
     Ok((StatusCode::CREATED, shown(&app, hub, name).await?).into_response())
 }
@@ -100,22 +101,17 @@ pub(in super::super) async fn update(
     State(app): State<App>,
     HubPath(hub): HubPath,
     NamePath(name): NamePath,
-    headers: HeaderMap,
+    repeat: Repeat,
     Json(new): Json<NewSchedule>,
 ) -> Result<JsonBody<Schedule>, Problem> {
     app.allow(Action::Write, Resource::Hub(&hub))?;
-    let command = put_command(&name, &headers, new, false)?;
+    let command = put_command(&name, repeat, new, false)?;
     app.backend.put_schedule(hub.clone(), command).await?;
     shown(&app, hub, name).await
 }
 
-fn put_command(
-    name: &str,
-    headers: &HeaderMap,
-    new: NewSchedule,
-    create: bool,
-) -> Result<PutSchedule, Problem> {
-    let (name, request) = (parse::name(name)?, request_id(headers)?);
+fn put_command(name: &str, repeat: Repeat, new: NewSchedule, create: bool) -> Result<PutSchedule, Problem> {
+    let (name, request) = (parse::name(name)?, repeat.request);
     Ok(PutSchedule { name, request, spec: Some(Box::new(parse::spec(new)?)), next: None, create })
 }
 
@@ -125,16 +121,16 @@ pub(in super::super) async fn delete(
     State(app): State<App>,
     HubPath(hub): HubPath,
     NamePath(name): NamePath,
-    headers: HeaderMap,
+    repeat: Repeat,
 ) -> Result<StatusCode, Problem> {
     app.allow(Action::Write, Resource::Hub(&hub))?;
-    let command = change_command(&name, &headers, Change::Delete(DeleteSchedule {}))?;
+    let command = change_command(&name, repeat.request, Change::Delete(DeleteSchedule {}))?;
     app.backend.change_schedule(hub, command).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn change_command(name: &str, headers: &HeaderMap, change: Change) -> Result<ChangeSchedule, Problem> {
-    Ok(ChangeSchedule { name: parse::name(name)?, request: request_id(headers)?, change: Some(change) })
+fn change_command(name: &str, request: Option<RequestId>, change: Change) -> Result<ChangeSchedule, Problem> {
+    Ok(ChangeSchedule { name: parse::name(name)?, request, change: Some(change) })
 }
 
 /// Stops a schedule's ticks until it is resumed.
@@ -143,7 +139,7 @@ pub(in super::super) async fn pause(
     State(app): State<App>,
     HubPath(hub): HubPath,
     NamePath(name): NamePath,
-    headers: HeaderMap,
+    repeat: Repeat,
     OptionalJson(body): OptionalJson<Option<Reason>>,
 ) -> Result<JsonBody<Schedule>, Problem> {
     app.allow(Action::Write, Resource::Hub(&hub))?;
@@ -151,7 +147,7 @@ pub(in super::super) async fn pause(
     if reason.len() > engine::limits::NAME_BYTES_MAX {
         return Err(Problem::new(&codes::BODY_INVALID, "reason has more than 1,024 bytes"));
     }
-    let command = change_command(&name, &headers, Change::Pause(PauseSchedule { reason }))?;
+    let command = change_command(&name, repeat.request, Change::Pause(PauseSchedule { reason }))?;
     app.backend.change_schedule(hub.clone(), command).await?;
     shown(&app, hub, name).await
 }
@@ -162,10 +158,10 @@ pub(in super::super) async fn resume(
     State(app): State<App>,
     HubPath(hub): HubPath,
     NamePath(name): NamePath,
-    headers: HeaderMap,
+    repeat: Repeat,
 ) -> Result<JsonBody<Schedule>, Problem> {
     app.allow(Action::Write, Resource::Hub(&hub))?;
-    let command = change_command(&name, &headers, Change::Resume(ResumeSchedule { next: None }))?;
+    let command = change_command(&name, repeat.request, Change::Resume(ResumeSchedule { next: None }))?;
     app.backend.change_schedule(hub.clone(), command).await?;
     shown(&app, hub, name).await
 }
@@ -176,12 +172,12 @@ pub(in super::super) async fn trigger(
     State(app): State<App>,
     HubPath(hub): HubPath,
     NamePath(name): NamePath,
-    headers: HeaderMap,
+    repeat: Repeat,
 ) -> Result<Response, Problem> {
     app.allow(Action::Write, Resource::Hub(&hub))?;
     let name = parse::name(&name)?;
     // A repeat with the same key must name the same instance.
-    let execution = match idempotency_key(&headers)? {
+    let execution = match &repeat.key {
         Some(key) => {
             blake3::hash(format!("{hub}\n{name}\n{key}").as_bytes()).to_hex().chars().take(32).collect()
         }
@@ -189,7 +185,7 @@ pub(in super::super) async fn trigger(
     };
     let id = format!("{name}:{}", execution.chars().take(12).collect::<String>());
     let run = Run { instance: id.clone(), execution, ..Run::default() };
-    let command = change_command(&name, &headers, Change::Trigger(run))?;
+    let command = change_command(&name, repeat.request, Change::Trigger(run))?;
     app.backend.change_schedule(hub, command).await?;
     Ok((StatusCode::ACCEPTED, JsonBody(Triggered { schema: SCHEMA, id })).into_response())
 }
