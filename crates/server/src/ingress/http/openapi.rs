@@ -74,6 +74,9 @@ pub(super) struct Bounds;
 /// No control characters.
 const PRINTABLE: &str = "^[^\\x00-\\x1f\\x7f-\\x9f]+$";
 
+/// Statuses of Durable Functions, separated by commas, or nothing.
+const STATUSES: &str = "^((Pending|Running|Completed|Failed|Terminated|Suspended|Canceled|ContinuedAsNew)(,(Pending|Running|Completed|Failed|Terminated|Suspended|Canceled|ContinuedAsNew))*)?$";
+
 /// A date of Durable Functions, with or without time and offset, or nothing.
 const DATE: &str = "^((19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])(T([01][0-9]|2[0-3])(:[0-5][0-9]){2}(Z|[+-]0[0-9]:00)?)?)?$";
 
@@ -123,9 +126,10 @@ fn bound(path: &str, name: &str, schema: &mut Object) {
         "id" => (1, 100, PRINTABLE),
         "name" if path.contains("/schedules/") => (1, 64, "^[A-Za-z0-9._-]+$"),
         // Together with `@` before each they are an id.
-        "name" | "key" if path.starts_with("/runtime") && path.contains("/entities/") => {
+        "name" | "key" if path.ends_with("/entities/{name}/{key}") => {
             (1, 97, "^[^@\\x00-\\x1f\\x7f-\\x9f]+$")
         }
+        "runtimeStatus" => (0, 256, STATUSES),
         "createdTimeTo" | "lastOperationTimeFrom" | "lastOperationTimeTo" => (0, 64, DATE),
         "createdTimeFrom" if schema.format.is_none() => (0, 64, DATE),
         "name" | "event" => (1, 1_024, PRINTABLE),

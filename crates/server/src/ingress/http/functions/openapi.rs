@@ -34,9 +34,9 @@ pub(super) struct Starting {
     /// The orchestration's version.
     #[param(max_length = 1024)]
     version: Option<String>,
-    /// Seconds to wait for the end.
-    #[param(minimum = 0)]
-    timeout: Option<f64>,
+    /// Seconds to wait for the end, with fractions if need be; nothing: no wait.
+    #[param(pattern = r"^([0-9]{1,6}(\.[0-9]{1,3})?)?$")]
+    timeout: Option<String>,
     /// Taken and not needed: nothing is polled.
     polling_interval: Option<String>,
 }
@@ -66,7 +66,7 @@ pub(super) struct Filtering {
     /// Created then or before.
     created_time_to: Option<String>,
     /// Statuses, separated by commas.
-    #[param(example = "Completed,Failed", pattern = "^([A-Za-z]+(,[A-Za-z]+)*)?$")]
+    #[param(example = "Completed,Failed")]
     runtime_status: Option<String>,
     /// Beginning of the id.
     instance_id_prefix: Option<String>,
@@ -83,7 +83,7 @@ pub(super) struct Purging {
     /// Created then or before.
     created_time_to: Option<String>,
     /// Statuses, separated by commas.
-    #[param(example = "Completed,Failed", pattern = "^([A-Za-z]+(,[A-Za-z]+)*)?$")]
+    #[param(example = "Completed,Failed")]
     runtime_status: Option<String>,
 }
 
