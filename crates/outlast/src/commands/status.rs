@@ -72,7 +72,7 @@ mod tests {
             "started_at": "2026-11-21T09:59:00Z", "grpc": ["127.0.0.1:4001", "127.0.0.1:8080"],
             "http": ["127.0.0.1:4002"],
             "warnings": [{ "code": "OL-1021", "detail": "open to others", "next": "close it" }],
-            "hubs": [{ "name": "default", "state": "active", "partitions": 8,
+            "hubs": [{ "name": "default", "state": "active", "partitions": 8, "mode": "conservative",
                        "instances": { "running": 2, "completed": 5 } }],
         });
         let look = Look { form: Form::Table, is_utc: false, now: "2026-11-21T10:00:00Z".parse().unwrap() };
@@ -80,8 +80,10 @@ mod tests {
             text(&status, &look),
             "outlast 0.1.0 · ready · started 60s · data in /d\ngrpc 127.0.0.1:4001, 127.0.0.1:8080 · http \
              127.0.0.1:4002\nwarning OL-1021: open to others · next: close it\n\n\
-             HUB      STATE   PARTITIONS  PENDING  RUNNING  SUSPENDED  COMPLETED  FAILED  TERMINATED\n\
-             default  active  8           -        2        -          5          -       -\n"
+             HUB      STATE   PARTITIONS  MODE          PENDING  RUNNING  SUSPENDED  COMPLETED  FAILED  \
+             TERMINATED\n\
+             default  active  8           conservative  -        2        -          5          -       \
+             -\n"
         );
         assert_eq!(text(&status, &Look { form: Form::Jsonl, ..look }).lines().count(), 1);
         assert_eq!(text(&status, &Look { form: Form::Ids, ..look }), "default\n");
