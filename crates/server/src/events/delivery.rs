@@ -3,22 +3,21 @@
 //! A hub that opens has its feeds configured as the settings say, then its couriers begin. They end
 //! with the hub or the server; what they knew is in the log. Posts of a node at once are bounded.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::id::{HubId, PartitionId};
+use engine::id::PartitionId;
 use engine::partition::command::Command;
 use engine::partition::feed::command::ConfigureFeed;
 use engine::partition::feed::{LifecycleEvent, Standing};
 use tokio::sync::Semaphore;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 
 use super::courier::{Courier, Outcome, Step, Terms, pause_after};
 use super::envelope::{self, Origin};
 use super::post::{self, Connections, Post};
 use crate::config::Subscription;
-use crate::node::{Hub, Node};
+use crate::node::{Hub, Node, for_each_open_hub};
 use crate::observe::codes;
 use crate::partition::messages::Unavailable;
 
@@ -40,30 +39,7 @@ pub async fn run(node: Arc<Node>, stop: impl Future<Output = ()>) {
     let settings = &node.config().events;
     let posts = Semaphore::new(settings.posts_max);
     let shared = Arc::new(Shared { connections: post::connections(), posts, node: Arc::clone(&node) });
-    let mut hubs: BTreeMap<HubId, AbortHandle> = BTreeMap::new();
-    let mut tasks = JoinSet::new();
-    let mut changes = node.hub_changes();
-    let mut stop = std::pin::pin!(stop);
-    loop {
-        let open = node.open_hub_list();
-        hubs.retain(|id, task| {
-            let stays = open.iter().any(|hub| hub.id() == *id) && !task.is_finished();
-            if !stays {
-                task.abort();
-            }
-            stays
-        });
-        for hub in open {
-            let id = hub.id();
-            hubs.entry(id).or_insert_with(|| tasks.spawn(serve_hub(Arc::clone(&shared), hub)));
-        }
-        tokio::select! {
-            biased;
-            () = &mut stop => return,
-            _ended = tasks.join_next(), if !tasks.is_empty() => {}
-            _changed = changes.changed() => {}
-        }
-    }
+    for_each_open_hub(&node, stop, |hub| serve_hub(Arc::clone(&shared), hub)).await;
 }
 
 /// Configures the feeds of a hub and runs its couriers; returns only where there is nothing to do.

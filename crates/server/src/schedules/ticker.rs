@@ -4,21 +4,20 @@
 //! proposes too early, twice or too late the partition refuses, so nothing depends on it but that
 //! ticks come in time.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::id::{HubId, InstanceId, PartitionId};
+use engine::id::{InstanceId, PartitionId};
 use engine::partition::command::Command;
 use engine::partition::effect::Reply;
 use engine::partition::schedules::ScheduleView;
 use engine::partition::schedules::command::Overlap;
 use engine::time::Timestamp;
 use tokio::sync::watch;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 
 use super::plan::{self, Previous};
-use crate::node::{Hub, Node};
+use crate::node::{Hub, Node, for_each_open_hub};
 use crate::partition::messages::Unavailable;
 
 /// Schedules that are looked at together.
@@ -32,30 +31,7 @@ const ON_ITS_WAY: Duration = Duration::from_secs(30);
 
 /// Ticks until `stop`.
 pub async fn run(node: Arc<Node>, stop: impl Future<Output = ()>) {
-    let mut hubs: BTreeMap<HubId, AbortHandle> = BTreeMap::new();
-    let mut tasks = JoinSet::new();
-    let mut changes = node.hub_changes();
-    let mut stop = std::pin::pin!(stop);
-    loop {
-        let open = node.open_hub_list();
-        hubs.retain(|id, task| {
-            let stays = open.iter().any(|hub| hub.id() == *id) && !task.is_finished();
-            if !stays {
-                task.abort();
-            }
-            stays
-        });
-        for hub in open {
-            let ticking = || tasks.spawn(tick_hub(Arc::clone(&node), Arc::clone(&hub)));
-            hubs.entry(hub.id()).or_insert_with(ticking);
-        }
-        tokio::select! {
-            biased;
-            () = &mut stop => return,
-            _ended = tasks.join_next(), if !tasks.is_empty() => {}
-            _changed = changes.changed() => {}
-        }
-    }
+    for_each_open_hub(&node, stop, |hub| tick_hub(Arc::clone(&node), hub)).await;
 }
 
 async fn tick_hub(node: Arc<Node>, hub: Arc<Hub>) {
