@@ -78,9 +78,7 @@ impl Partition {
             self.halted.is_none() && self.storing == Storing::Idle && self.committed.index > self.stored;
         clean.then(|| self.store_output())
     }
-}
 
-impl Partition {
     /// Whether another replica's rows are about to take the place of these.
     pub fn is_replaced(&self) -> bool {
         self.brought.is_some()

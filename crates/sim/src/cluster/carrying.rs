@@ -36,11 +36,10 @@ impl World {
         let now = self.now;
         for replica in behind {
             let Some(resident) = self.resident(life, partition) else { return };
-            let last = resident.carried.insert(*replica, now);
-            if last.is_some_and(|last| last + AGAIN > now) {
-                resident.carried.extend(last.map(|last| (*replica, last)));
+            if resident.carried.get(replica).is_some_and(|last| last + AGAIN > now) {
                 continue;
             }
+            resident.carried.insert(*replica, now);
             let to = usize::try_from(*replica).unwrap_or(1) - 1;
             // The rows cannot be read: the core will notice that for itself.
             let Some(carried) = taken(resident) else { continue };
