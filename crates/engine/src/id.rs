@@ -191,6 +191,11 @@ number! {
     PartitionId(u32)
 }
 number! {
+    /// The number the catalog gave a node; never reused. The first node of a cluster is 1, also before
+    /// it has others.
+    NodeId(u64)
+}
+number! {
     /// Which history of the world a partition's log belongs to. It rises when data was lost or
     /// restored, so that messages and tokens of the old world are recognised.
     Lineage(u64)

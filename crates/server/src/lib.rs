@@ -11,6 +11,7 @@ pub mod ingress;
 pub mod node;
 pub mod observe;
 pub mod partition;
+pub mod peers;
 pub mod schedules;
 pub mod serve;
 #[cfg(test)]
