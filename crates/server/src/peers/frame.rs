@@ -291,7 +291,7 @@ pub struct CopyBegin {
     /// The last entry in it.
     #[prost(uint64, tag = "1")]
     pub index: u64,
-    /// Its term.
+    /// The consensus term of that entry.
     #[prost(uint64, tag = "2")]
     pub term: u64,
     /// What the tables say of themselves.
