@@ -73,6 +73,10 @@ pub(crate) fn check(key: &Key, value: &Bytes) -> Result<(), String> {
         keys::PAYLOAD_IDLE => is::<IdleRow>(value),
         catalog::META => is::<catalog::CatalogRow>(value),
         catalog::HUB => is::<catalog::HubRow>(value),
+        catalog::NODE => is::<catalog::NodeRow>(value),
+        catalog::NODE_NAME | catalog::NODE_JOIN => is::<catalog::NumberRow>(value),
+        catalog::PLACEMENT => is::<catalog::PlacementRow>(value),
+        catalog::PLACED => is::<catalog::PlacedRow>(value),
         tag => Err(format!("no room has the tag {tag:#04x}")),
     }
 }

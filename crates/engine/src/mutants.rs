@@ -50,6 +50,8 @@ pub const PAYLOAD_DROPPED_WHILE_REFERENCED: &str = "payload-dropped-while-refere
 pub const PAYLOAD_KEPT_AFTER_THE_LAST_REFERENCE: &str = "payload-kept-after-the-last-reference";
 /// An entry may name a large text that is not here, or not wholly.
 pub const PAYLOAD_NAMED_BEFORE_ITS_PARTS: &str = "payload-named-before-its-parts";
+/// A replica has the number of the one whose place it takes.
+pub const REPLICA_NUMBER_GIVEN_AGAIN: &str = "replica-number-given-again";
 
 /// Every seeded bug of this crate.
 pub const ALL: &[&str] = &[
@@ -75,6 +77,7 @@ pub const ALL: &[&str] = &[
     PAYLOAD_DROPPED_WHILE_REFERENCED,
     PAYLOAD_KEPT_AFTER_THE_LAST_REFERENCE,
     PAYLOAD_NAMED_BEFORE_ITS_PARTS,
+    REPLICA_NUMBER_GIVEN_AGAIN,
 ];
 
 #[cfg(feature = "mutants")]

@@ -34,6 +34,7 @@ const ELSEWHERE: &[&str] = &[
     "installed-before-durable",
     "members-of-snapshot-forgotten",
     "copy-left-at-start",
+    "replica-number-given-again",
 ];
 
 /// Switches one seeded bug on for this thread, and every other off.

@@ -1,11 +1,16 @@
-//! Which task hubs exist: the control plane's machine, of the partition's shape.
+//! Which task hubs and nodes exist and which node holds what: the control plane's machine, of the
+//! partition's shape.
 //!
-//! [`needs`] and [`apply`] turn an entry into a change of rows and [`Effects`]; [`list`] and
-//! [`hub`] answer questions. Not here: starting and stopping partitions (`server`). A hub's number
-//! is never given twice, and a deleted hub is kept until somebody removes it for good.
+//! [`needs`] and [`apply`] turn an entry into a change of rows and [`Effects`]; [`list`], [`hub`],
+//! [`nodes`] and [`placements`] answer questions. Not here: starting and stopping partitions
+//! (`server`). Numbers of hubs, nodes and replicas are never given twice, and a deleted hub is kept
+//! until somebody removes it for good.
 
 mod command;
 mod effect;
+pub mod invariants;
+mod nodes;
+mod replicas;
 pub(crate) mod rows;
 
 use bytes::Bytes;
@@ -16,8 +21,13 @@ use crate::id::{HubId, LogId};
 use crate::rows::{Changes, KeyBuilder, Loaded, Needs, Range, Transaction, WorkingSet, decode};
 use crate::time::Timestamp;
 
-pub use command::{Command, CreateHub, DeleteHub, Entry, Mode, RemoveHub, UndeleteHub};
-pub use effect::{Effect, Effects, HubView, Refusal, Reply};
+pub use command::{
+    Command, CreateHub, DeleteHub, Entry, Mode, NodeState, PlaceReplicas, Placed, RegisterNode, RemoveHub,
+    RemoveNode, SetNodeState, Survive, UndeleteHub,
+};
+pub use effect::{Effect, Effects, HubView, NodeView, PlacementView, Refusal, ReplicaView, Reply};
+pub use nodes::{is_domain_path, is_node_name, node, nodes};
+pub use replicas::{placement, placements};
 
 /// How long a deleted hub can be brought back, in seconds: 7 days.
 pub const TOMBSTONE_SECONDS: u64 = 7 * 24 * 60 * 60;
@@ -27,6 +37,15 @@ pub const HUB_KEY_BYTES: usize = 32;
 pub const PARTITIONS_MAX: u32 = 1_024;
 /// Characters of a hub's name.
 pub const HUB_NAME_CHARS_MAX: usize = 64;
+/// Nodes of a cluster: every node has a session with every other.
+pub const NODES_MAX: u32 = 1_000;
+/// Replicas of a partition: more make a majority no safer, and each entry slower.
+pub const REPLICAS_MAX: usize = 9;
+/// Replicas that a partition should have where its hub does not say: one may fail, and another is
+/// then made.
+pub const REPLICAS_TARGET: u32 = 3;
+/// Replicas that a partition must have to be created where its hub does not say.
+pub const REPLICAS_MIN: u32 = 2;
 
 /// Letters, digits, `-` and `_`, beginning with a letter, at most [`HUB_NAME_CHARS_MAX`].
 pub fn is_hub_name(name: &str) -> bool {
@@ -83,6 +102,10 @@ fn run(
         Some(Command::DeleteHub(command)) => Some(state.delete(&command.name)?),
         Some(Command::UndeleteHub(command)) => Some(state.undelete(&command.name)?),
         Some(Command::RemoveHub(command)) => Some(state.remove(&command.name)?),
+        Some(Command::RegisterNode(command)) => Some(state.register(command)?),
+        Some(Command::SetNodeState(command)) => Some(state.set_node_state(command)?),
+        Some(Command::RemoveNode(command)) => Some(state.remove_node(command.node)?),
+        Some(Command::PlaceReplicas(command)) => Some(state.place(command)?),
         None => None,
     };
     state.effects.extend(reply.map(Effect::Reply));
@@ -98,7 +121,8 @@ impl State<'_> {
         let allowed = is_hub_name(&command.name)
             && (1..=PARTITIONS_MAX).contains(&command.partitions)
             && command.key.len() == HUB_KEY_BYTES
-            && Mode::try_from(command.mode).is_ok();
+            && Mode::try_from(command.mode).is_ok()
+            && replicas::is_wish(command);
         if !allowed {
             return Ok(Reply::Refused(Refusal::Invalid));
         }
@@ -106,15 +130,23 @@ impl State<'_> {
             let refusal = if row.deleted.is_some() { Refusal::Deleted } else { Refusal::Exists };
             return Ok(Reply::Refused(refusal));
         }
+        if let Some(refusal) = self.cannot_place(command)? {
+            return Ok(Reply::Refused(refusal));
+        }
         self.meta.hubs += 1;
+        let hub = HubId(self.meta.hubs);
         let row = HubRow {
-            number: self.meta.hubs,
+            number: hub.0,
             name: command.name.clone(),
             partitions: command.partitions,
             key: command.key.clone(),
             created: self.at.into(),
             deleted: None,
             mode: command.mode,
+            survive: command.survive,
+            replicas_target: command.replicas_target,
+            replicas_min: command.replicas_min,
+            placed: self.place_first(hub, &command.placements)?,
         };
         self.store(&row)?;
         self.effects.push(Effect::Open(row.view()));
@@ -148,6 +180,7 @@ impl State<'_> {
             return Ok(Reply::Refused(Refusal::NotDeleted));
         }
         self.tx.remove(hub_key(name))?;
+        self.forget_placements(HubId(row.number))?;
         self.effects.push(Effect::Remove(HubId(row.number)));
         Ok(Reply::Removed(HubId(row.number)))
     }

@@ -23,6 +23,7 @@ impl Machine {
                 break;
             }
             needs.keys.into_iter().for_each(|key| self.rows.load(key, None).unwrap());
+            needs.ranges.iter().for_each(|range| self.rows.load_range(range, Vec::new()).unwrap());
         }
         let id = LogId { term: 1, index: self.index };
         apply(&mut self.rows, id, &Entry { at: at.into(), command: Some(command) })
@@ -30,7 +31,12 @@ impl Machine {
 
     fn create(&mut self, name: &str) -> Effects {
         let key = Bytes::from_static(&[1; HUB_KEY_BYTES]);
-        self.apply(Command::CreateHub(CreateHub { name: name.to_owned(), partitions: 8, key, mode: 0 }))
+        self.apply(Command::CreateHub(CreateHub {
+            name: name.to_owned(),
+            partitions: 8,
+            key,
+            ..CreateHub::default()
+        }))
     }
 
     fn delete(&mut self, name: &str) -> Effects {

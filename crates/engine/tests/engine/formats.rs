@@ -177,17 +177,54 @@ fn the_catalogs_entries_and_rows_of_version_1_are_read_as_they_were_written() {
         partitions: 8,
         key: Bytes::from_static(&[7; catalog::HUB_KEY_BYTES]),
         mode: catalog::Mode::Conservative.into(),
+        ..catalog::CreateHub::default()
     });
-    let entry = catalog::Entry { at: Timestamp::new(5, 6).into(), command: Some(command) };
+    let mut now = String::new();
+    write_applied(&mut now, &mut BTreeMap::new(), 1, Timestamp::new(5, 6), command);
+    assert_eq!(golden("catalog.txt", &now), now);
+}
+
+/// Applies an entry to the stored rows and writes its bytes and those of the rows that it changed.
+fn write_applied(
+    to: &mut String,
+    store: &mut BTreeMap<Key, Bytes>,
+    index: u64,
+    at: Timestamp,
+    command: catalog::Command,
+) {
+    let entry = catalog::Entry { at: at.into(), command: Some(command) };
+    let again = catalog::Entry::decode(entry.encode_to_vec().as_slice()).unwrap();
+    assert_eq!(again, entry);
     let mut rows = WorkingSet::new();
-    while let Err(needs) = catalog::try_apply(&mut rows, engine::id::LogId { term: 1, index: 1 }, &entry) {
+    let id = engine::id::LogId { term: 1, index };
+    while let Err(needs) = catalog::try_apply(&mut rows, id, &entry) {
         for key in needs.keys {
-            rows.load(key, None).unwrap();
+            let value = store.get(&key).cloned();
+            rows.load(key, value).unwrap();
+        }
+        for range in needs.ranges {
+            let run = store.range(range.from.clone()..range.to.clone()).take(range.limit);
+            let found = run.map(|(key, value)| (key.clone(), value.clone())).collect();
+            rows.load_range(&range, found).unwrap();
         }
     }
-    let mut now = format!("entry {}\n", hex(&entry.encode_to_vec()));
+    writeln!(to, "entry {}", hex(&entry.encode_to_vec())).unwrap();
     for (key, value) in rows.take_writes() {
-        writeln!(now, "row {} {}", hex(key.as_bytes()), hex(&value.unwrap())).unwrap();
+        let Some(value) = value else {
+            store.remove(&key);
+            continue;
+        };
+        writeln!(to, "row {} {}", hex(key.as_bytes()), hex(&value)).unwrap();
+        store.insert(key, value);
     }
-    assert_eq!(golden("catalog.txt", &now), now);
+}
+
+#[test]
+fn the_catalogs_nodes_and_placements_of_version_1_are_read_as_they_were_written() {
+    let (mut now, mut store) = (String::new(), BTreeMap::new());
+    for (index, command) in (1..).zip(crate::catalog::proposed()) {
+        let at = Timestamp::new(i64::try_from(index).unwrap(), 0);
+        write_applied(&mut now, &mut store, index, at, command);
+    }
+    assert_eq!(golden("catalog-nodes.txt", &now), now);
 }

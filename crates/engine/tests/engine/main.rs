@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by stopping")]
 
+mod catalog;
 mod entities;
 mod entity_words;
 mod feed;

@@ -50,6 +50,9 @@ pub enum HubError {
     /// A number of partitions that is not 1 to 1,024.
     #[error("{0} partitions: a task hub has 1 to 1,024")]
     InvalidPartitions(u32),
+    /// Its replicas cannot be where they were to be.
+    #[error("the replicas of task hub {0:?} cannot be placed: {1}")]
+    NotPlaced(String, catalog::Refusal),
     /// The catalog or a partition does not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -103,7 +106,9 @@ impl Node {
         self.catalog.leads().await?;
         match hub::question(&self.catalog.address, &self.catalog_admission, Question::Hubs).await? {
             Answer::Hubs(hubs) => Ok(hubs),
-            Answer::Instance(_)
+            Answer::Nodes(_)
+            | Answer::Placements(_)
+            | Answer::Instance(_)
             | Answer::Instances(_)
             | Answer::History(_)
             | Answer::Finished(_)
@@ -138,6 +143,7 @@ impl Node {
             partitions,
             key: Bytes::copy_from_slice(&key),
             mode: mode.into(),
+            ..catalog::CreateHub::default()
         });
         self.change_catalog(name, command).await?;
         let view = self.hubs().await?.into_iter().find(|hub| hub.name == name);
@@ -187,9 +193,22 @@ impl Node {
                 catalog::Refusal::Deleted => HubError::Deleted(name),
                 catalog::Refusal::NotDeleted => HubError::NotDeleted(name),
                 catalog::Refusal::Invalid => HubError::InvalidName(name),
+                catalog::Refusal::NodeNotFound
+                | catalog::Refusal::NodeRemoved
+                | catalog::Refusal::NodeExists
+                | catalog::Refusal::NodesFull
+                | catalog::Refusal::NodeInUse
+                | catalog::Refusal::NodeInvalid
+                | catalog::Refusal::DomainInvalid
+                | catalog::Refusal::PlacementMoved
+                | catalog::Refusal::PlacementInvalid => HubError::NotPlaced(name, refusal),
             }),
             Outcome::Catalog(
-                catalog::Reply::Done(_) | catalog::Reply::Unchanged(_) | catalog::Reply::Removed(_),
+                catalog::Reply::Done(_)
+                | catalog::Reply::Unchanged(_)
+                | catalog::Reply::Removed(_)
+                | catalog::Reply::Node(_)
+                | catalog::Reply::Placement(_),
             )
             | Outcome::Partition(_) => Ok(()),
         }

@@ -21,6 +21,8 @@ use crate::dispatch::{Item, Work};
 
 /// Hubs of one catalog that are listed: more than a node can run.
 const HUBS_MAX: usize = 4_096;
+/// Nodes of one catalog that are listed: all that there may be.
+const NODES_MAX: usize = catalog::NODES_MAX as usize;
 
 impl Partition {
     /// Where this partition's rows are kept.
@@ -99,6 +101,10 @@ impl Partition {
             }
             Question::Meta => Answer::Meta(self.see(view::meta)?),
             Question::Hubs => Answer::Hubs(self.see(|rows| catalog::list(rows, None, HUBS_MAX))?),
+            Question::Nodes => Answer::Nodes(self.see(|rows| catalog::nodes(rows, None, NODES_MAX))?),
+            Question::Placements { hub } => {
+                Answer::Placements(self.see(|rows| catalog::placements(rows, *hub))?)
+            }
         })
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use engine::event::{Action, ActionKind};
-use engine::id::{EntityId, Epoch, InstanceId, PartitionId};
+use engine::id::{EntityId, Epoch, HubId, InstanceId, PartitionId};
 use engine::partition::StatusName;
 use engine::partition::command::{ActivityKey, ReceiveMessages, StorePayload};
 use engine::partition::effect::{Durability, Reply};
@@ -193,6 +193,13 @@ pub enum Question {
     Meta,
     /// The catalog's hubs.
     Hubs,
+    /// The nodes of the cluster.
+    Nodes,
+    /// Where the replicas of a hub's partitions are to be.
+    Placements {
+        /// Whose; 0: the catalog's own.
+        hub: HubId,
+    },
 }
 
 /// What a [`Question`] is answered with.
@@ -228,6 +235,10 @@ pub enum Answer {
     Meta(Meta),
     /// To [`Question::Hubs`].
     Hubs(Vec<catalog::HubView>),
+    /// To [`Question::Nodes`], in order of their numbers; removed ones are not among them.
+    Nodes(Vec<catalog::NodeView>),
+    /// To [`Question::Placements`], one for each partition in order; none where there is no such hub.
+    Placements(Vec<catalog::PlacementView>),
 }
 
 /// Why there is no answer.

@@ -312,7 +312,7 @@ fn from_hub(error: &HubError) -> Problem {
         HubError::Exists(_) => &codes::HUB_EXISTS,
         HubError::NotDeleted(_) => &codes::HUB_NOT_DELETED,
         HubError::InvalidName(_) => &codes::HUB_NAME_INVALID,
-        HubError::InvalidPartitions(_) => &codes::BODY_INVALID,
+        HubError::InvalidPartitions(_) | HubError::NotPlaced(..) => &codes::BODY_INVALID,
         HubError::Unavailable(inner) => return unavailable(inner.clone()),
         HubError::Open(_) => &codes::PARTITION_HALTED,
     };
