@@ -46,30 +46,26 @@ pub trait Hears: Send + Sync + std::fmt::Debug {
 
 /// A handle to what carries frames; a node without others has one that carries nothing.
 #[derive(Debug, Clone)]
-pub struct Links(Arc<dyn Carrier>);
+pub struct Links(Option<Arc<dyn Carrier>>);
 
 impl Links {
     /// Over this carrier.
     pub fn new(carrier: Arc<dyn Carrier>) -> Self {
-        Self(carrier)
+        Self(Some(carrier))
     }
 
     /// To nobody.
     pub fn none() -> Self {
-        Self(Arc::new(Nobody))
+        Self(None)
+    }
+
+    /// Whether there may be anybody to speak to.
+    pub fn are_some(&self) -> bool {
+        self.0.is_some()
     }
 
     /// See [`Carrier::send`].
     pub fn send(&self, to: NodeId, lane: Lane, frame: impl Into<Frame>) -> bool {
-        self.0.send(to, lane, frame.into())
-    }
-}
-
-#[derive(Debug)]
-struct Nobody;
-
-impl Carrier for Nobody {
-    fn send(&self, _to: NodeId, _lane: Lane, _frame: Frame) -> bool {
-        false
+        self.0.as_ref().is_some_and(|carrier| carrier.send(to, lane, frame.into()))
     }
 }
