@@ -65,6 +65,11 @@ impl Group {
         self.stopped.as_deref()
     }
 
+    /// Which replica this is.
+    pub fn replica(&self) -> ReplicaId {
+        ReplicaId(self.key.replica)
+    }
+
     /// What this replica is at the moment.
     pub fn role(&self) -> Role {
         self.driver.role()

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::ingress::bind::{BindError, bind, bind_if_free};
 use crate::ingress::grpc::{self, Phase};
 use crate::ingress::http::{self, Addresses, NodeApi};
+use crate::node::cluster::Place;
 use crate::node::{Node, Platform, StartError};
 use crate::observe::metrics::Metrics;
 use crate::observe::{codes, health};
@@ -64,7 +65,7 @@ impl Server {
             let stopped = reached(phase.subscribe(), Phase::Stopped);
             listeners.spawn(http::serve(listener, router.clone(), stopped));
         }
-        let node = Node::start(config, platform, metrics).await?;
+        let node = Node::start(config, platform, metrics, Place::alone()).await?;
         api.serve_node(Arc::clone(&node));
         for listener in listening.grpc {
             listeners.spawn(serve_grpc(Arc::clone(&node), listener, phase.subscribe()));

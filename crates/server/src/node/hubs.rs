@@ -13,7 +13,7 @@ use storage::{GroupKey, Record};
 use tokio::sync::watch;
 
 use super::hub::{self, Hub};
-use super::opening::{group_key, hub_of};
+use super::opening::{CATALOG, Seated, group_key, place_of};
 use super::{ADMITTED_MAX, Node, StartError, log_writer, release};
 use crate::dispatch::{self, Dispatch, TokenKey};
 use crate::partition::address::Peers;
@@ -176,8 +176,9 @@ impl Node {
         for member in closed.iter().flat_map(|hub| &hub.partitions) {
             release(&member.address).await;
         }
+        let replica = Seated::first().replica;
         let groups: Vec<GroupKey> =
-            (0..view.partitions).map(|partition| group_key(view.id, PartitionId(partition))).collect();
+            (0..view.partitions).map(|id| group_key(view.id, PartitionId(id), replica)).collect();
         self.forget(&groups);
         Ok(())
     }
@@ -217,10 +218,10 @@ impl Node {
     pub(super) async fn open_hubs(&self) -> Result<(), StartError> {
         let views = self.hubs().await.map_err(StartError::Catalog)?;
         // A stop may have come between a hub's removal and that of its data.
-        let known: BTreeSet<HubId> = views.iter().map(|view| view.id).chain([HubId(0)]).collect();
+        let known: BTreeSet<HubId> = views.iter().map(|view| view.id).chain([CATALOG]).collect();
         let orphans: Vec<GroupKey> = {
             let recovered = self.recovered.lock().unwrap_or_else(PoisonError::into_inner);
-            recovered.keys().filter(|key| !known.contains(&hub_of(**key))).copied().collect()
+            recovered.keys().filter(|key| !known.contains(&place_of(**key).0)).copied().collect()
         };
         self.forget(&orphans);
         for view in views {
@@ -236,7 +237,8 @@ impl Node {
         let mut recovered = self.recovered.lock().unwrap_or_else(PoisonError::into_inner);
         for group in groups {
             recovered.remove(group);
-            let path = self.tables_path(*group);
+            let (hub, partition) = place_of(*group);
+            let path = self.tables_path(hub, partition);
             if let Err(error) = self.platform.disk.remove(&path)
                 && error.kind() != std::io::ErrorKind::NotFound
             {
@@ -306,7 +308,7 @@ impl Node {
         for id in (0..view.partitions).map(PartitionId) {
             let machine = Machine::Partition { id, of: view.partitions };
             let member = self
-                .open_partition(view.id, machine, Some(Arc::clone(&links)), view.mode)
+                .open_partition(view.id, machine, &Seated::first(), (Some(Arc::clone(&links)), view.mode))
                 .map_err(|halt| HubError::Open(format!("partition {id} of {:?}: {halt}", view.name)))?;
             partitions.push(member);
         }

@@ -6,6 +6,7 @@
 //! threads that write. Not here: listeners (`ingress`).
 
 pub mod budget;
+pub mod cluster;
 mod counting;
 mod entities;
 mod feeds;
@@ -18,6 +19,7 @@ pub mod payloads;
 mod schedules;
 mod start;
 pub mod store_writer;
+mod threads;
 mod uploads;
 
 use std::collections::BTreeMap;
@@ -26,12 +28,14 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use engine::id::HubId;
+use engine::id::{HubId, NodeId};
 use storage::log::NodeLog;
 use storage::{GroupKey, GroupLog};
 use tokio::sync::{oneshot, watch};
 
 use self::budget::Budget;
+use self::cluster::copies;
+use self::cluster::{Place, Seats};
 pub use self::entities::{EntityPlace, States};
 pub use self::hub::Hub;
 pub(crate) use self::hub_tasks::for_each_open_hub;
@@ -43,7 +47,7 @@ use crate::observe::metrics::Metrics;
 use crate::partition::address::{Address, Delivery};
 use crate::partition::mailbox::{Admission, Mailbox};
 use crate::partition::messages::Unavailable;
-use crate::partition::runner::Runner;
+use crate::peers::frame::Frame;
 
 /// Requests that may wait inside one hub or the catalog.
 const ADMITTED_MAX: usize = 65_536;
@@ -60,6 +64,10 @@ pub struct Node {
     runners: Vec<Mailbox<Delivery>>,
     log: Mailbox<log_writer::Job>,
     stores: Mailbox<store_writer::Job>,
+    copies: Mailbox<copies::Job>,
+    /// Which node this is, and its replicas.
+    place: Place,
+    seats: Seats,
     threads: Mutex<Vec<JoinHandle<()>>>,
     slots: AtomicU64,
     /// Memory of all partitions together: for rows, and for changes that are not in the tables yet.
@@ -105,11 +113,14 @@ impl Node {
         config: Config,
         platform: Platform,
         metrics: Arc<Metrics>,
+        place: Place,
     ) -> Result<Arc<Self>, StartError> {
-        let node =
-            tokio::task::spawn_blocking(move || Self::open(config, platform, metrics)).await.map_err(
-                |error| StartError::System { what: "open the node", error: std::io::Error::other(error) },
-            )??;
+        let node = tokio::task::spawn_blocking(move || Self::open(config, platform, metrics, place))
+            .await
+            .map_err(|error| StartError::System {
+            what: "open the node",
+            error: std::io::Error::other(error),
+        })??;
         let node = Arc::new(node);
         node.open_hubs().await?;
         node.ready.send_replace(true);
@@ -130,6 +141,11 @@ impl Node {
     /// Changes whenever a hub is opened or closed.
     pub fn hub_changes(&self) -> watch::Receiver<u64> {
         self.hub_changes.subscribe()
+    }
+
+    /// Takes what another node says to a replica of this one. Gives back what is for somebody else.
+    pub fn heard_by_replicas(&self, from: NodeId, frame: Frame) -> Option<Frame> {
+        self.seats.heard(from, frame, &self.copies)
     }
 
     /// The settings it runs with.
@@ -172,6 +188,7 @@ impl Node {
         }
         release(&self.catalog.address).await;
         self.stores.send(store_writer::Job::Stop);
+        self.copies.send(copies::Job::Stop);
         let (done, closed) = mpsc::sync_channel(1);
         self.log.send(log_writer::Job::Close { done });
         self.runners.iter().for_each(|runner| runner.send(Delivery::Stop));
@@ -187,7 +204,12 @@ impl Node {
         joined.await.unwrap_or(Ok(()))
     }
 
-    fn open(config: Config, platform: Platform, metrics: Arc<Metrics>) -> Result<Self, StartError> {
+    fn open(
+        config: Config,
+        platform: Platform,
+        metrics: Arc<Metrics>,
+        place: Place,
+    ) -> Result<Self, StartError> {
         let directory = config.node.data_dir.clone();
         let system = |what| move |error| StartError::System { what, error };
         platform
@@ -224,6 +246,9 @@ impl Node {
             changing_hubs: tokio::sync::Mutex::new(()),
             ready: watch::channel(false).0,
             hub_changes: watch::channel(0).0,
+            seats: Seats::default(),
+            copies: Mailbox::default(),
+            place,
             config,
             platform,
             metrics,
@@ -231,34 +256,6 @@ impl Node {
         node.start_threads(log).map_err(system("start a thread"))?;
         node.catalog = node.open_catalog()?;
         Ok(node)
-    }
-
-    fn start_threads(&mut self, log: NodeLog) -> std::io::Result<()> {
-        let (log_jobs, store_jobs) = (self.log.clone(), self.stores.clone());
-        let (log_metrics, store_metrics) = (self.metrics.log.clone(), self.metrics.log.clone());
-        let (clock, calm) = (Arc::clone(&self.platform.clock), self.platform.calm);
-        let mut threads = vec![
-            named("outlast-log")
-                .spawn(move || log_writer::run(log, &log_jobs, &log_metrics, clock.as_ref(), calm))?,
-            named("outlast-tables").spawn(move || store_writer::run(&store_jobs, &store_metrics, calm))?,
-        ];
-        for number in 0..self.runner_count() {
-            let mailbox = Mailbox::default();
-            let runner = Runner::new(mailbox.clone(), Arc::clone(&self.platform.clock), calm);
-            threads.push(named(&format!("outlast-run-{number}")).spawn(move || runner.run())?);
-            self.runners.push(mailbox);
-        }
-        self.threads = Mutex::new(threads);
-        Ok(())
-    }
-
-    /// As many as were asked for; else one for every two cores, since logging, tables and the
-    /// network have threads of their own.
-    fn runner_count(&self) -> usize {
-        match self.config.runner.threads {
-            0 => std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)).min(8),
-            threads => threads,
-        }
     }
 
     /// The runner and slot for another partition.
@@ -276,10 +273,6 @@ async fn release(address: &Address) {
     if released.await.is_err() {
         tracing::debug!("a runner ended before it released a partition");
     }
-}
-
-fn named(name: &str) -> std::thread::Builder {
-    std::thread::Builder::new().name(name.to_owned()).stack_size(2 << 20)
 }
 
 impl Member {

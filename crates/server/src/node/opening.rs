@@ -3,11 +3,12 @@
 //! Also says how a partition's group and its table file are called. Not here: which partitions there
 //! are (`hubs`), and what a core does (`partition`).
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
 use engine::catalog::Mode;
-use engine::id::{HubId, Lineage, PartitionId};
+use engine::id::{HubId, Lineage, NodeId, PartitionId};
 use engine::partition::effect::Durability;
 use replication::{Group, ReplicaId};
 use storage::GroupKey;
@@ -18,6 +19,7 @@ use crate::partition::core::{Halt, Partition, Parts};
 use crate::partition::machine::Machine;
 use crate::partition::messages::Tuning;
 use crate::partition::outside::{HubLinks, Outside};
+use crate::partition::replica::Seat;
 
 /// The lineage of everything that never lost data.
 const FIRST_LINEAGE: Lineage = Lineage(1);
@@ -25,32 +27,36 @@ const FIRST_LINEAGE: Lineage = Lineage(1);
 pub(super) const PAGES_PART: usize = 4;
 /// What a table file has at least: the way to a row, and what a transaction writes.
 const PAGES_MIN: usize = 128 << 10;
-/// The replica id of the first and only voter.
+/// The catalog's own hub.
+pub(super) const CATALOG: HubId = HubId(0);
+/// Bytes of entries that are held in memory for replicas that are behind, for each group.
+const BEHIND_BYTES_MAX: u64 = 16 << 20;
+/// The first replica of a group that began on one node.
 const FIRST_REPLICA: ReplicaId = ReplicaId(1);
 
 impl Node {
     pub(super) fn open_catalog(&self) -> Result<Member, StartError> {
-        self.open_partition(HubId(0), Machine::Catalog, None, Mode::Conservative)
+        self.open_partition(CATALOG, Machine::Catalog, &Seated::first(), (None, Mode::Conservative))
             .map_err(|halt| StartError::Partition { hub: "catalog".to_owned(), partition: 0, halt })
     }
 
-    /// Opens a partition and hands it to a runner; it leads a little later.
+    /// Opens this node's replica of a partition and hands it to a runner.
     pub(super) fn open_partition(
         &self,
         hub: HubId,
         machine: Machine,
-        links: Option<Arc<HubLinks>>,
-        mode: Mode,
+        seated: &Seated,
+        (links, mode): (Option<Arc<HubLinks>>, Mode),
     ) -> Result<Member, Halt> {
         let partition = machine.partition();
-        let key = group_key(hub, partition);
-        let path = self.tables_path(key);
+        let key = group_key(hub, partition, seated.replica);
+        let path = self.tables_path(hub, partition);
         let options = storage::tables::Options { cache_bytes: self.pages_of(machine), ..Default::default() };
         let recovered = self.recovered.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
         let compacted = recovered.as_ref().map_or(0, |log| Group::compacted(log).index);
         let disk = Arc::clone(&self.platform.disk);
-        let tables = Arc::new(storage::tables::copy::open(disk, &path, compacted, options)?);
-        let config = replication::Config::new(key, vec![FIRST_REPLICA]);
+        let tables = Arc::new(storage::tables::copy::open(Arc::clone(&disk), &path, compacted, options)?);
+        let config = group_config(key, seated.voters.clone());
         let applied = tables.applied()?;
         let applied = replication::LogId { term: applied.term, index: applied.index };
         let group = Group::open(config, recovered, applied)?;
@@ -61,10 +67,16 @@ impl Node {
             lineage: FIRST_LINEAGE,
             tuning: self.tuning(mode),
         })?;
+        let seat = Seat::new((hub, partition), key, path, (disk, self.place.links.clone()));
+        let seat = Arc::new(seat);
+        seated.others.iter().for_each(|(replica, node)| seat.learn(*replica, *node));
         let address = self.next_address();
+        self.seats.put(Arc::clone(&seat), address.clone());
         let (leading, leads) = watch::channel(false);
         let outside = Outside {
             partition,
+            seat: Arc::clone(&seat),
+            copies: self.copies.clone(),
             address: address.clone(),
             hub: links,
             log: self.log.clone(),
@@ -81,9 +93,8 @@ impl Node {
     }
 
     /// The file with a partition's committed rows.
-    pub(super) fn tables_path(&self, key: GroupKey) -> PathBuf {
-        let partition = key.partition & u64::from(u32::MAX);
-        let name = format!("hub-{}-partition-{partition}.redb", hub_of(key).0);
+    pub(super) fn tables_path(&self, hub: HubId, partition: PartitionId) -> PathBuf {
+        let name = format!("hub-{hub}-partition-{partition}.redb");
         self.config.node.data_dir.join("tables").join(name)
     }
 
@@ -115,16 +126,44 @@ impl Node {
     }
 }
 
-/// The group of a partition that never lost data.
-pub(super) fn group_key(hub: HubId, partition: PartitionId) -> GroupKey {
-    GroupKey {
-        partition: u64::from(hub.0) << 32 | u64::from(partition.0),
-        lineage: FIRST_LINEAGE.0,
-        replica: FIRST_REPLICA.0,
+/// One replica's part in its group.
+#[derive(Debug, Clone)]
+pub(super) struct Seated {
+    /// Which replica is here.
+    pub(super) replica: ReplicaId,
+    /// The voters the group was created with.
+    pub(super) voters: Vec<ReplicaId>,
+    /// Where the others are.
+    pub(super) others: BTreeMap<u64, NodeId>,
+}
+
+impl Seated {
+    /// The only replica of a group, as every group on one node has it.
+    pub(super) fn first() -> Self {
+        Self { replica: FIRST_REPLICA, voters: vec![FIRST_REPLICA], others: BTreeMap::new() }
     }
 }
 
-/// The hub a group belongs to; 0 is the catalog's own.
-pub(super) fn hub_of(key: GroupKey) -> HubId {
-    HubId(u32::try_from(key.partition >> 32).unwrap_or(0))
+/// How a group is set up. Elections are drawn differently on each replica; entries for members that
+/// are behind are held up to a limit, after which they get a copy of the rows.
+fn group_config(key: GroupKey, voters: Vec<ReplicaId>) -> replication::Config {
+    let mut config = replication::Config::new(key, voters);
+    config.seed = key.partition;
+    config.limits.behind_bytes_max = BEHIND_BYTES_MAX;
+    config
+}
+
+/// The group of a replica of a partition that never lost data.
+pub(super) fn group_key(hub: HubId, partition: PartitionId, replica: ReplicaId) -> GroupKey {
+    GroupKey {
+        partition: u64::from(hub.0) << 32 | u64::from(partition.0),
+        lineage: FIRST_LINEAGE.0,
+        replica: replica.0,
+    }
+}
+
+/// The hub a group belongs to, 0 for the catalog's own, and the partition.
+pub(super) fn place_of(key: GroupKey) -> (HubId, PartitionId) {
+    let half = |number: u64| u32::try_from(number & u64::from(u32::MAX)).unwrap_or(0);
+    (HubId(half(key.partition >> 32)), PartitionId(half(key.partition)))
 }

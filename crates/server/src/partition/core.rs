@@ -6,6 +6,7 @@
 //! committed entry is applied when it is committed, and its effects are dropped, because
 //! `outstanding` derives them for the next leader.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use engine::id::{Epoch, LeaseEpoch, Lineage, LogId};
 use engine::partition::Cursor;
 use engine::rows::WorkingSet;
 use engine::time::Timestamp;
-use replication::Group;
+use replication::{Group, ReplicaId};
 use storage::tables::Tables;
 
 use super::leader::Leader;
@@ -46,6 +47,8 @@ pub struct Partition {
     pub(super) storing: Storing,
     /// A member needs the rows as of this index at least: a checkpoint that has it is begun.
     pub(super) wanted: u64,
+    /// Who should take part, if anybody said so.
+    pub(super) wanted_members: Option<BTreeSet<ReplicaId>>,
     /// Another replica's rows, until they take the place of these.
     pub(super) brought: Option<Arc<Tables>>,
     /// The last output given to the log, and the last it has durably.
@@ -150,6 +153,7 @@ impl Partition {
             stored: stored.index,
             storing: Storing::Idle,
             wanted: 0,
+            wanted_members: None,
             brought: None,
             written: 0,
             persisted: 0,
@@ -227,12 +231,15 @@ impl Partition {
     fn on_told(&mut self, event: Event, now: Timestamp, outputs: &mut Outputs) -> Result<(), Halt> {
         match event {
             Event::Received { from, bytes } => {
-                self.feed(replication::Input::Message { from: replication::ReplicaId(from), bytes })?;
+                self.feed(replication::Input::Message { from: ReplicaId(from), bytes })?;
             }
             Event::Ticked => {
                 self.feed(replication::Input::Tick)?;
+                self.seek_members()?;
                 self.look_behind(outputs);
             }
+            Event::Wanted { replicas } => self.on_wanted(replicas),
+            Event::HandOver { to } => self.on_hand_over(to)?,
             Event::Brought { tables, members } => self.on_brought(tables, members)?,
             Event::Persisted { number } => {
                 self.persisted = self.persisted.max(number);
@@ -314,7 +321,7 @@ impl Partition {
             replication::Event::Installed { id } => {
                 self.on_installed(LogId { term: id.term, index: id.index }, outputs)?;
             }
-            // A partition asks for no other members yet.
+            // The group says who takes part when it is asked.
             replication::Event::LeaderIs(_) | replication::Event::Members { .. } => {}
         }
         Ok(())
@@ -426,6 +433,8 @@ impl Partition {
             }
             Event::Received { .. }
             | Event::Ticked
+            | Event::Wanted { .. }
+            | Event::HandOver { .. }
             | Event::Brought { .. }
             | Event::Persisted { .. }
             | Event::Stored { .. }

@@ -3,6 +3,7 @@
 //! The order duties are written at the fields of [`Outputs`]. Not here: what a command means
 //! (`engine`), and how the outside world is reached (`outside`).
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -327,6 +328,17 @@ pub enum Event {
     Stored {
         /// The index.
         upto: u64,
+    },
+    /// Who should take part in the group, voters all of them; the leader sees to it, a step with each
+    /// tick.
+    Wanted {
+        /// Their numbers.
+        replicas: BTreeSet<u64>,
+    },
+    /// Hand leadership over, if this replica has it.
+    HandOver {
+        /// To this voter, which should be up: meanwhile nothing is proposed.
+        to: u64,
     },
     /// Another replica's rows are here, whole, in a file beside this replica's. Not to come while
     /// [`super::core::Partition::is_replaced`].

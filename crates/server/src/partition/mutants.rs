@@ -19,6 +19,7 @@ pub const ALL: &[&str] = &[
     "own-entry-applied-again",
     "messages-sent-without-their-payloads",
     "rows-kept-when-replaced",
+    "wanted-members-forgotten",
 ];
 
 #[cfg(feature = "mutants")]

@@ -15,8 +15,10 @@ use super::address::{Address, Peers};
 use super::core::Partition;
 use super::mailbox::Mailbox;
 use super::messages::{Event, LogOutput, Perform, Request, StoreOutput};
+use super::replica::Seat;
 use super::watch::Watchers;
 use crate::dispatch::{Claims, Dispatch, Grant, Offer, Work};
+use crate::node::cluster::copies;
 use crate::node::{log_writer, store_writer};
 use crate::observe::codes;
 use crate::observe::metrics::{HubMetrics, Metrics};
@@ -70,6 +72,10 @@ fn changed(watched: &[watch::Sender<u64>], partition: PartitionId) {
 pub struct Outside {
     /// Which partition of the hub this is.
     pub partition: PartitionId,
+    /// Which replica of it, and how others are reached.
+    pub seat: Arc<Seat>,
+    /// The thread that carries rows.
+    pub copies: Mailbox<copies::Job>,
     /// Where this partition is reached.
     pub address: Address,
     /// The hub's shared parts.
@@ -118,6 +124,44 @@ impl Outside {
             batch: store.batch,
             upto: store.upto,
         });
+    }
+
+    /// Gives the rows to replicas that entries cannot bring up to date.
+    pub(super) fn carry(&self, partition: &Partition, behind: impl Iterator<Item = u64>) {
+        for to in behind {
+            if !self.seat.begin_carrying(to) {
+                continue;
+            }
+            let rows = storage::tables::copy::Rows::of(&partition.tables());
+            let members = |rows: &storage::tables::copy::Rows| {
+                partition.group().members_at(rows.applied().index).cloned()
+            };
+            match rows.map(|rows| (members(&rows), rows)) {
+                Ok((Some(members), rows)) => {
+                    let send = copies::Send { seat: Arc::clone(&self.seat), to, rows, members };
+                    self.copies.send(copies::Job::Send(Box::new(send)));
+                }
+                // The tables are older than the log, or damaged: the partition learns of that itself.
+                Ok((None, _)) | Err(_) => self.seat.end_carrying(to),
+            }
+        }
+    }
+
+    /// Rows that were brought take the place of this replica's, if the log says so.
+    pub(super) fn replace(&self, replaced: Option<u64>, is_pending: bool) {
+        if let Some(index) = replaced {
+            match storage::tables::copy::adopt(self.seat.disk.as_ref(), &self.seat.path) {
+                Ok(()) => tracing::info!(
+                    partition = self.partition.0,
+                    index,
+                    "another replica's rows have taken the place of this one's"
+                ),
+                Err(error) => self.address.send(Event::Failed { why: error.to_string() }),
+            }
+        }
+        if !is_pending {
+            self.seat.end_bringing();
+        }
     }
 
     pub(super) fn perform(&self, partition: &mut Partition, perform: Perform, now: Timestamp) {

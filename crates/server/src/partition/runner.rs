@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use engine::time::Timestamp;
 
@@ -16,6 +17,9 @@ use super::mailbox::Mailbox;
 use super::messages::{Answer, Event, Outcome, Outputs, Settled, Ticket, Unavailable};
 use super::outside::Outside;
 
+/// One tick of the groups' clock: a leader is heard of every two, and missed after ten to twenty.
+const TICK: Duration = Duration::from_millis(100);
+
 /// Room for outputs that is kept between batches; a larger batch's is given back.
 const OUTPUTS_KEPT: usize = 1_024;
 
@@ -23,6 +27,15 @@ const OUTPUTS_KEPT: usize = 1_024;
 enum Waiter {
     Reply(Waiting<Outcome>),
     Answer(Waiting<Answer>),
+}
+
+/// Whose rows a replica has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    /// Its own.
+    Own,
+    /// Its own; and another replica's are here, about which the log has not decided.
+    Brought,
 }
 
 #[derive(Debug)]
@@ -33,6 +46,9 @@ struct Resident {
     waiters: BTreeMap<Ticket, Waiter>,
     next_ticket: u64,
     wake_at: Option<Timestamp>,
+    /// It is one of several: time has to pass for it.
+    ticks: bool,
+    rows: Rows,
 }
 
 /// One runner thread's state.
@@ -45,12 +61,21 @@ pub struct Runner {
     calm: fn(),
     /// When the first partition wants to be woken.
     wake_at: Option<Timestamp>,
+    /// When the next tick of the groups' clock is due, while any group needs it.
+    tick_at: Option<Timestamp>,
 }
 
 impl Runner {
     /// A runner without partitions.
     pub fn new(mailbox: Mailbox<Delivery>, clock: Arc<dyn platform::clock::Clock>, calm: fn()) -> Self {
-        Self { mailbox, residents: BTreeMap::new(), clock: StampClock::new(clock), calm, wake_at: None }
+        Self {
+            mailbox,
+            residents: BTreeMap::new(),
+            clock: StampClock::new(clock),
+            calm,
+            wake_at: None,
+            tick_at: None,
+        }
     }
 
     /// Runs until told to stop.
@@ -59,7 +84,8 @@ impl Runner {
         let mut touched = BTreeSet::new();
         loop {
             // The clock is asked again only where there is time to wait.
-            let patience = || Some(self.wake_at?.since(self.clock.peek()));
+            let wake_at = self.wake_at.into_iter().chain(self.tick_at).min();
+            let patience = || Some(wake_at?.since(self.clock.peek()));
             self.mailbox.receive_calmly(&mut deliveries, patience, self.calm);
             let now = self.clock.now();
             for delivery in deliveries.drain(..) {
@@ -71,13 +97,33 @@ impl Runner {
             if self.wake_at.is_some_and(|at| at <= now) {
                 touched.extend(self.woken(now));
             }
+            if self.tick_at.is_some_and(|at| at <= now) {
+                touched.extend(self.tick(now));
+            }
             for slot in std::mem::take(&mut touched) {
                 if let Some(resident) = self.residents.get_mut(&slot) {
                     resident.settle(now);
                 }
             }
             self.wake_at = self.residents.values().filter_map(|resident| resident.wake_at).min();
+            self.tick_at = match self.tick_at.filter(|at| *at > now) {
+                None if self.residents.values().any(|resident| resident.ticks) => Some(now.plus(TICK)),
+                later => later,
+            };
         }
+    }
+
+    /// One tick for each replica that is one of several. After a pause there is one tick, not many: a
+    /// process that stood still should not believe that others were silent.
+    fn tick(&mut self, now: Timestamp) -> Vec<u64> {
+        let mut ticked = Vec::new();
+        for (slot, resident) in &mut self.residents {
+            if resident.ticks {
+                resident.partition.step(Event::Ticked, now, &mut resident.outputs);
+                ticked.push(*slot);
+            }
+        }
+        ticked
     }
 
     fn woken(&self, now: Timestamp) -> impl Iterator<Item = u64> {
@@ -105,6 +151,9 @@ impl Runner {
             }
             Delivery::Event { slot, event } => {
                 let resident = self.residents.get_mut(&slot)?;
+                if let Event::Brought { .. } = event {
+                    resident.rows = Rows::Brought;
+                }
                 resident.partition.step(event, now, &mut resident.outputs);
                 Some(slot)
             }
@@ -156,6 +205,8 @@ impl Resident {
             waiters: BTreeMap::new(),
             next_ticket: 0,
             wake_at: None,
+            ticks: false,
+            rows: Rows::Own,
         }
     }
 
@@ -172,10 +223,19 @@ impl Resident {
         partition.settle(now, outputs);
         outside.metrics.partitions.rows_read.inc_by(partition.take_rows_read());
         self.wake_at = outputs.wake_at.take();
+        self.ticks = partition.needs_ticks();
+        if self.rows == Rows::Brought {
+            outside.replace(outputs.replaced.take(), partition.is_replaced());
+            self.rows = if partition.is_replaced() { Rows::Brought } else { Rows::Own };
+        }
         outside.write(outputs.log.drain(..), std::mem::take(&mut outputs.flush));
         if let Some(store) = outputs.store.take() {
             outside.store(partition, store);
         }
+        for (to, bytes) in outputs.messages.drain(..) {
+            outside.seat.send(to, bytes);
+        }
+        outside.carry(partition, outputs.behind.drain(..));
         for perform in outputs.perform.drain(..) {
             outside.perform(partition, perform, now);
         }
@@ -186,9 +246,6 @@ impl Resident {
                 (Some(_) | None, Settled::Reply(_) | Settled::Answer(_)) => {}
             }
         }
-        // There is one replica of each partition: nobody to send anything to, or to bring rows from.
-        outputs.messages.clear();
-        outputs.behind.clear();
         outputs.perform.shrink_to(OUTPUTS_KEPT);
         outputs.settled.shrink_to(OUTPUTS_KEPT);
         if let Some(why) = outputs.halted.take() {

@@ -25,12 +25,14 @@ use super::messages::{
     Answer, Event, Outcome, Outputs, Perform, Question, Request, Settled, Ticket, Tuning, Unavailable,
 };
 use super::outside::Outside;
+use super::replica::Seat;
 use crate::dispatch::{
     self, Claims, Dispatch, Filter, Grant, Item, Measure, Offer, Past, PerKind, TokenKey, Work, Worker,
     WorkerStream,
 };
 use crate::node::budget::Budget;
 use crate::observe::metrics::Metrics;
+use crate::peers::links::Links;
 
 /// Bytes of rows in memory, and of changes that are not in the tables.
 const ROWS_MAX: usize = 64 << 10;
@@ -318,8 +320,12 @@ fn a_rotten_row_under_a_turn_halts_the_partition_and_tells_those_who_wait() {
 
 /// The outside of a partition of no hub, reached at `mailbox`.
 fn outside(mailbox: &Mailbox<Delivery>) -> Outside {
+    let disk: Arc<dyn platform::Disk> = Arc::new(SimDisk::new(1));
+    let place = (HubId(1), PartitionId(0));
     Outside {
         partition: PartitionId(0),
+        seat: Arc::new(Seat::new(place, KEY, TABLES.into(), (disk, Links::none()))),
+        copies: Mailbox::default(),
         address: Address::new(mailbox.clone(), 1),
         hub: None,
         log: Mailbox::default(),

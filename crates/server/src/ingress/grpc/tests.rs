@@ -57,7 +57,9 @@ impl Bench {
             calm: || {},
         };
         let metrics = Arc::new(Metrics::new("test", Duration::ZERO));
-        let node = Node::start(config, platform, metrics).await.expect("the node starts");
+        let node = Node::start(config, platform, metrics, crate::node::cluster::Place::alone())
+            .await
+            .expect("the node starts");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (phase, phases) = watch::channel(Phase::Serving);

@@ -1,0 +1,30 @@
+//! What makes a node one of several: its replicas among those of others, and what the catalog says of
+//! all of them.
+//!
+//! - `seats`: the replicas of this node; [`copies`]: rows carried between replicas
+//!
+//! Not here: sessions (`peers`), consensus (`replication`).
+
+pub mod copies;
+mod seats;
+
+use engine::id::NodeId;
+
+pub(crate) use self::seats::Seats;
+use crate::peers::links::Links;
+
+/// Which node of its cluster a process is, and how it speaks to the others.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Its number in the catalog.
+    pub node: NodeId,
+    /// The way to the others.
+    pub links: Links,
+}
+
+impl Place {
+    /// The first node of a cluster, which has no others yet.
+    pub fn alone() -> Self {
+        Self { node: NodeId(1), links: Links::none() }
+    }
+}
