@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The next connection, and its permit, to be held as long as it lives.
-pub(super) async fn accept(
+pub(crate) async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
 ) -> (TcpStream, OwnedSemaphorePermit) {

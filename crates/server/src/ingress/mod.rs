@@ -2,7 +2,7 @@
 //!
 //! Not here: deciding; and the partitions that carry commands out (`partition`).
 
-mod accept;
+pub(crate) mod accept;
 pub mod auth;
 pub mod bind;
 pub mod grpc;

@@ -2,12 +2,13 @@
 //!
 //! A code is for ever: it is never reused or renumbered, so that a search for it finds the right
 //! page years later. `OL-1xxx` start and settings, `OL-2xxx` requests, `OL-3xxx` work and workers,
-//! `OL-4xxx` availability, `OL-9xxx` explanations, `OL-Sxxx` storage.
+//! `OL-4xxx` availability, `OL-5xxx` between nodes, `OL-9xxx` explanations, `OL-Sxxx` storage.
 //!
 //! To add one: a constant with all four texts in the file of its group; the register, `outlast
 //! explain` and `docs/operating/errors.md` follow.
 
 mod availability;
+mod peers;
 mod reference;
 mod request;
 mod start;
@@ -16,6 +17,7 @@ mod topic;
 mod work;
 
 pub use availability::*;
+pub use peers::*;
 pub use reference::reference_page;
 pub use request::*;
 pub use start::*;
@@ -74,7 +76,7 @@ impl std::fmt::Display for Code {
 
 /// All entries in order.
 pub fn all() -> impl Iterator<Item = &'static Code> {
-    [START_CODES, REQUEST_CODES, WORK_CODES, AVAILABILITY_CODES, TOPIC_CODES, STORAGE_CODES]
+    [START_CODES, REQUEST_CODES, WORK_CODES, AVAILABILITY_CODES, PEER_CODES, TOPIC_CODES, STORAGE_CODES]
         .into_iter()
         .flatten()
         .copied()

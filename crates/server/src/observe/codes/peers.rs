@@ -1,0 +1,51 @@
+//! `OL-5xxx`: between the nodes of a cluster.
+//!
+//! Of a refusal both nodes log the same code, and each says which side it was.
+
+super::codes! { PEER_CODES
+    Warning PEER_UNREACHABLE "OL-5001" "a node of the cluster cannot be reached" {
+        "This node knows another one and its address, and no connection came about. The message has the address and the reason."
+        "Nothing is lost. Partitions go on as long as a majority of their replicas reach each other; this node tries again at least every two seconds."
+        "Look whether the other node runs, whether the address is right as seen from this machine, and whether a firewall lets its peer port (`peers.listen`) through."
+    }
+    Warning PEER_LOST "OL-5002" "the session with a node has ended" {
+        "The connection to another node broke, or nothing was heard over it for `peers.silence_max`."
+        "Nothing is lost: what was on its way is sent again or asked for again. A new session is tried at once."
+        "If the other node was stopped: nothing. Otherwise look at its log and at the network between the two."
+    }
+    Error PEER_NOT_TRUSTED "OL-5010" "the certificate of a node is not of this cluster's authority" {
+        "Two nodes met, and the certificate of one of them was not signed by the authority that the other one trusts; or it showed none."
+        "They do not speak with each other. Nothing was changed."
+        "The nodes belong to different clusters, or one has files of another in `DATA_DIR/cluster`. Correct the address that leads to the wrong cluster, or join the node to this one."
+    }
+    Error PEER_CLOCK "OL-5011" "a certificate is not good at this time" {
+        "The certificate of a node is expired or not valid yet, by the clock of the node that looked at it."
+        "The two nodes do not speak with each other. Nothing was changed."
+        "Check the clock on both machines: certificates are good from an hour before they are made, for ten years. If a clock was wrong, the nodes meet again by themselves once it is right."
+    }
+    Error PEER_OTHER_CLUSTER "OL-5012" "a node belongs to another cluster" {
+        "Two nodes met whose cluster ids differ. The message has both."
+        "They do not speak with each other. Nothing was changed."
+        "Correct the address that leads to the wrong cluster. A data directory of one cluster cannot be moved to another."
+    }
+    Error PEER_OTHER_NODE "OL-5013" "another node answered than was meant" {
+        "A node says that it has one number, and its certificate or its address in the catalog says another one."
+        "The two nodes do not speak with each other. Nothing was changed."
+        "Correct the node's address (`peers.advertise`), or put back its own files into `DATA_DIR/cluster`."
+    }
+    Error PEER_VERSION "OL-5014" "two nodes have no version of the protocol in common" {
+        "Two nodes of one cluster met whose programs are too far apart. The message has the versions of both."
+        "They do not speak with each other. Nothing was changed; partitions go on as long as a majority of their replicas understand each other."
+        "Bring the older node to a later version of the program. Versions next to each other work together."
+    }
+    Error PEER_TWICE "OL-5015" "two processes say that they are the same node" {
+        "A node has a session with one process of another node, and a second process with the same identity came."
+        "The second one is refused for as long as the first lives. Nothing was changed. After a crash of the machine this can be seen for a moment, until the first session is given up."
+        "If two are running, stop the one with the copied data directory and never start it again: a copy has promised things that the other does not know of. Give it an empty data directory and let it join as a new node."
+    }
+    Error PEER_NONSENSE "OL-5016" "somebody does not speak the protocol between nodes" {
+        "Bytes came to or from the peer port that no node says: another protocol, a message that is too long, or one that cannot be read."
+        "That connection was closed. Nothing was changed."
+        "Look who connects to the peer port: a scanner, a health check or a wrong address. Only nodes belong there."
+    }
+}
