@@ -10,6 +10,7 @@ mod command;
 mod effect;
 pub mod invariants;
 mod nodes;
+pub mod placement;
 mod replicas;
 pub(crate) mod rows;
 
