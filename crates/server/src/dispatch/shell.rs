@@ -260,6 +260,11 @@ impl Dispatch {
         Token::parse(text, self.0.hub, &self.0.key)
     }
 
+    /// The token as its worker was given it.
+    pub fn sign(&self, token: &Token) -> String {
+        token.sign(&self.0.key)
+    }
+
     /// What waits, by name: the answer to "why is it pending".
     pub fn queues(&self) -> Vec<Queue> {
         let inner = self.lock();

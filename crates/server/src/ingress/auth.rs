@@ -1,15 +1,17 @@
 //! Who may do what: one function that every operation of every protocol asks.
 //!
-//! Not here: who somebody is; listeners find that out. Today there is one kind of caller, the
-//! machine itself, because the node binds to loopback unless an operator insists.
+//! Not here: who somebody is; listeners find that out. Clients and workers are the machine itself,
+//! because the node binds to loopback unless an operator insists.
 
-use engine::id::InstanceId;
+use engine::id::{InstanceId, NodeId};
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Principal {
     /// Somebody who could connect to an address that needs no proof.
     Local,
+    /// Another node of the cluster, as its session has proved.
+    Node(NodeId),
 }
 
 /// What is asked, as an operator grants it.
@@ -27,6 +29,8 @@ pub enum Action {
     Work,
     /// Create and delete task hubs.
     Administer,
+    /// Ask, work and wait for other nodes' clients and workers, who were authorised there.
+    Relay,
 }
 
 /// On what.
@@ -51,6 +55,23 @@ pub struct Denied {
 /// Whether `principal` may do `action` on `resource`.
 pub fn authorize(principal: Principal, action: Action, resource: Resource<'_>) -> Result<(), Denied> {
     match (principal, action, resource) {
+        (Principal::Node(_), Action::Relay, _) => Ok(()),
+        (Principal::Local, Action::Relay, _) | (Principal::Node(_), _, _) => {
+            Err(Denied { principal, action })
+        }
         (Principal::Local, _, _) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_relay_and_nobody_else_does() {
+        let may = |principal, action| authorize(principal, action, Resource::Node).is_ok();
+        let node = Principal::Node(NodeId(2));
+        assert!(may(node, Action::Relay) && may(Principal::Local, Action::Administer));
+        assert!(!may(node, Action::Write) && !may(Principal::Local, Action::Relay));
     }
 }

@@ -15,18 +15,17 @@ use engine::partition::view::{
     InstancesPage, LockedEntity,
 };
 use engine::time::Timestamp;
-use tokio::sync::oneshot;
 
 use super::Member;
 use super::counting::Counted;
 use super::payloads;
 use crate::dispatch::{Dispatch, Kind};
 use crate::observe::metrics::HubMetrics;
-use crate::partition::address::{Address, Waiting};
 use crate::partition::mailbox::Admission;
 use crate::partition::messages::{Answer, Outcome, Question, Request, Unavailable};
 use crate::partition::outside::HubLinks;
 use crate::partition::watch::{Until, Watch};
+use crate::peers::route::{Answered, Route};
 
 /// A task hub that is open on this node.
 #[derive(Debug)]
@@ -108,15 +107,22 @@ impl Hub {
     pub async fn ask_partition(
         &self,
         partition: PartitionId,
-        mut command: Command,
+        command: Command,
     ) -> Result<Reply, Unavailable> {
-        let member = self.member(partition)?;
-        member.leads().await?;
+        self.ask_member(self.member(partition)?, command, None).await
+    }
+
+    pub(super) async fn ask_member(
+        &self,
+        member: &Member,
+        mut command: Command,
+        answered: Option<Answered<'_>>,
+    ) -> Result<Reply, Unavailable> {
         let payloads = payloads::take_out(&mut command, member.uploads.apart());
         if !payloads.is_empty() {
-            return member.uploads.ask(member, &self.admission, (&payloads, command)).await;
+            return member.uploads.ask(member, &self.admission, (&payloads, command), answered).await;
         }
-        match ask(&member.address, &self.admission, Request::Partition(command)).await? {
+        match member.route.ask(&self.admission, Request::Partition(command), answered).await? {
             Outcome::Partition(reply) => Ok(reply),
             Outcome::Catalog(_) => Err(mismatch()),
         }
@@ -240,42 +246,18 @@ impl Hub {
         partition: PartitionId,
         question: Question,
     ) -> Result<Answer, Unavailable> {
-        let member = self.member(partition)?;
-        member.leads().await?;
-        self::question(&member.address, &self.admission, question).await
+        self.member(partition)?.route.ask(&self.admission, question, None).await
     }
-}
 
-pub(super) async fn ask(
-    address: &Address,
-    admission: &Admission,
-    request: Request,
-) -> Result<Outcome, Unavailable> {
-    // A runner that went away without an answer: the entry may be in the log or not.
-    post(address, admission, request)?.await.unwrap_or(Err(Unavailable::Unknown))
-}
+    /// The way to a partition; `None`: there is no such partition.
+    pub(crate) fn route(&self, partition: PartitionId) -> Option<Route> {
+        self.member(partition).ok().map(|member| member.route.clone())
+    }
 
-/// Sends a request, behind all that were sent before; what it gives tells the outcome.
-pub(super) fn post(
-    address: &Address,
-    admission: &Admission,
-    request: Request,
-) -> Result<oneshot::Receiver<Result<Outcome, Unavailable>>, Unavailable> {
-    let admitted = admission.enter().ok_or(Unavailable::Overloaded)?;
-    let (waiting, answer) = Waiting::new(admitted);
-    address.ask(request, waiting);
-    Ok(answer)
-}
-
-pub(super) async fn question(
-    address: &Address,
-    admission: &Admission,
-    question: Question,
-) -> Result<Answer, Unavailable> {
-    let admitted = admission.enter().ok_or(Unavailable::Overloaded)?;
-    let (waiting, answer) = Waiting::new(admitted);
-    address.question(question, waiting);
-    answer.await.unwrap_or(Err(Unavailable::NotLeading))
+    /// Bounds those who wait inside.
+    pub(crate) fn admission(&self) -> &Admission {
+        &self.admission
+    }
 }
 
 /// A question is answered in kind; anything else is a bug of the core.

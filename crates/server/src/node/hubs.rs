@@ -12,16 +12,16 @@ use engine::id::{HubId, PartitionId};
 use storage::{GroupKey, Record};
 use tokio::sync::watch;
 
-use super::hub::{self, Hub};
+use super::hub::Hub;
 use super::opening::{CATALOG, Seated, group_key, place_of};
-use super::{ADMITTED_MAX, Node, StartError, log_writer, release};
+use super::{ADMITTED_MAX, Member, Node, StartError, log_writer};
 use crate::dispatch::{self, Dispatch, TokenKey};
-use crate::partition::address::Peers;
 use crate::partition::machine::Machine;
 use crate::partition::mailbox::Admission;
 use crate::partition::messages::{Answer, Outcome, Question, Request, Unavailable};
 use crate::partition::outside::{Claimed, HubLinks};
 use crate::partition::watch::Watchers;
+use crate::peers::route::Route;
 
 /// The number of a hub's first signing key.
 const FIRST_KEY: u32 = 1;
@@ -103,8 +103,7 @@ impl Node {
 
     /// Every hub the catalog knows, deleted ones included, by name.
     pub async fn hubs(&self) -> Result<Vec<HubView>, Unavailable> {
-        self.catalog.leads().await?;
-        match hub::question(&self.catalog.address, &self.catalog_admission, Question::Hubs).await? {
+        match self.catalog.route.ask(&self.catalog_admission, Question::Hubs, None).await? {
             Answer::Hubs(hubs) => Ok(hubs),
             Answer::Nodes(_)
             | Answer::Placements(_)
@@ -174,8 +173,9 @@ impl Node {
         let Some(view) = view else { return Ok(()) };
         let closed = self.closed_hubs.lock().unwrap_or_else(PoisonError::into_inner).remove(&view.id);
         for member in closed.iter().flat_map(|hub| &hub.partitions) {
-            release(&member.address).await;
+            member.release().await;
         }
+        self.gateway().forget_hub(view.id);
         let replica = Seated::first().replica;
         let groups: Vec<GroupKey> =
             (0..view.partitions).map(|id| group_key(view.id, PartitionId(id), replica)).collect();
@@ -184,10 +184,9 @@ impl Node {
     }
 
     async fn change_catalog(&self, name: &str, command: catalog::Command) -> Result<(), HubError> {
-        self.catalog.leads().await?;
         let request = Request::Catalog(command);
         let name = name.to_owned();
-        match hub::ask(&self.catalog.address, &self.catalog_admission, request).await? {
+        match self.catalog.route.ask(&self.catalog_admission, request, None).await? {
             Outcome::Catalog(catalog::Reply::Refused(refusal)) => Err(match refusal {
                 catalog::Refusal::NotFound => HubError::NotFound(name),
                 catalog::Refusal::Exists => HubError::Exists(name),
@@ -271,7 +270,7 @@ impl Node {
             None => tokio::task::block_in_place(|| self.bring_up(view))?,
         };
         for member in &hub.partitions {
-            member.leads().await?;
+            member.route.leads().await?;
         }
         let mut open: std::sync::RwLockWriteGuard<'_, BTreeMap<String, Arc<Hub>>> =
             self.hubs.write().unwrap_or_else(PoisonError::into_inner);
@@ -286,41 +285,54 @@ impl Node {
         for (to, from) in key.iter_mut().zip(&view.key) {
             *to = *from;
         }
-        let peers = Arc::new(Peers::default());
+        let keys = (0..view.partitions).map(|partition| (view.id, PartitionId(partition)));
+        let routes: Arc<[Route]> = keys.map(|key| self.gateway().route(key)).collect();
         let signing = TokenKey { id: FIRST_KEY, secret: key };
         let options = dispatch::Options {
             attempts_max: self.config.work.redeliveries_max,
             item_bytes_max: self.config.work.item_bytes_max,
             ..Default::default()
         };
-        let claims = Box::new(Claimed(Arc::clone(&peers)));
+        let claims = Box::new(Claimed(Arc::clone(&routes)));
         let metrics = self.metrics.hub(&view.name);
         let measure = dispatch::Measure { clock: Arc::clone(&self.platform.clock), metrics: metrics.clone() };
         let links = Arc::new(HubLinks {
             dispatch: Dispatch::new(view.id, signing, options, claims, measure),
-            peers,
+            routes,
             watchers: Watchers::default(),
             metrics,
             feeds: watched(view.partitions),
             schedules: watched(view.partitions),
         });
         let mut partitions = Vec::new();
-        for id in (0..view.partitions).map(PartitionId) {
-            let machine = Machine::Partition { id, of: view.partitions };
-            let member = self
-                .open_partition(view.id, machine, &Seated::first(), (Some(Arc::clone(&links)), view.mode))
-                .map_err(|halt| HubError::Open(format!("partition {id} of {:?}: {halt}", view.name)))?;
+        for (id, route) in (0..view.partitions).map(PartitionId).zip(links.routes.iter()) {
+            let member = Member::new(route.clone(), self.uploads.clone());
+            if self.has_replica() {
+                let machine = Machine::Partition { id, of: view.partitions };
+                let opened = self.open_partition(
+                    view.id,
+                    machine,
+                    &Seated::first(),
+                    (Some(Arc::clone(&links)), view.mode),
+                );
+                member.opened(
+                    opened.map_err(|halt| {
+                        HubError::Open(format!("partition {id} of {:?}: {halt}", view.name))
+                    })?,
+                );
+            }
             partitions.push(member);
         }
-        links.peers.set(partitions.iter().map(|member| member.address.clone()).collect());
-        Ok(Arc::new(Hub {
+        let hub = Arc::new(Hub {
             id: view.id,
             name: view.name.clone(),
             key,
             partitions,
             links,
             admission: Admission::new(ADMITTED_MAX),
-        }))
+        });
+        self.gateway().serve_hub(Arc::clone(&hub));
+        Ok(hub)
     }
 
     /// Nobody reaches the hub any more. Its partitions stay with their runners, so that bringing it

@@ -5,6 +5,7 @@
 //! deletes hubs, [`opening`] brings one partition up, [`budget`] is the memory they share, [`payloads`] and `uploads` take large texts out of commands and bring them, [`log_writer`] and [`store_writer`] are the two
 //! threads that write. Not here: listeners (`ingress`).
 
+mod answering;
 pub mod budget;
 pub mod cluster;
 mod counting;
@@ -14,6 +15,7 @@ pub mod hub;
 mod hub_tasks;
 mod hubs;
 pub mod log_writer;
+mod member;
 mod opening;
 pub mod payloads;
 mod schedules;
@@ -28,10 +30,10 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use engine::id::{HubId, NodeId};
+use engine::id::{HubId, NodeId, PartitionId};
 use storage::log::NodeLog;
 use storage::{GroupKey, GroupLog};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 use self::budget::Budget;
 use self::cluster::copies;
@@ -40,14 +42,15 @@ pub use self::entities::{EntityPlace, States};
 pub use self::hub::Hub;
 pub(crate) use self::hub_tasks::for_each_open_hub;
 pub use self::hubs::{HUB_DEFAULT, HubError};
+use self::member::Member;
 pub use self::start::{Platform, StartError};
 use crate::config::Config;
 use crate::observe::codes;
 use crate::observe::metrics::Metrics;
 use crate::partition::address::{Address, Delivery};
 use crate::partition::mailbox::{Admission, Mailbox};
-use crate::partition::messages::Unavailable;
 use crate::peers::frame::Frame;
+use crate::peers::gateway::Gateway;
 
 /// Requests that may wait inside one hub or the catalog.
 const ADMITTED_MAX: usize = 65_536;
@@ -87,23 +90,6 @@ pub struct Node {
     ready: watch::Sender<bool>,
     /// Counts openings and closings of hubs.
     hub_changes: watch::Sender<u64>,
-}
-
-/// A partition that runs here.
-#[derive(Debug, Clone)]
-pub struct Member {
-    /// Where it is reached.
-    pub(crate) address: Address,
-    /// Whether it leads and has begun to.
-    pub(crate) leading: watch::Receiver<bool>,
-    /// How large texts get there.
-    uploads: Arc<uploads::Uploads>,
-}
-
-impl Member {
-    fn new(address: Address, leading: watch::Receiver<bool>, room: uploads::Room) -> Self {
-        Self { address, leading, uploads: Arc::new(uploads::Uploads::new(room)) }
-    }
 }
 
 impl Node {
@@ -158,6 +144,11 @@ impl Node {
         &self.platform
     }
 
+    /// What it does for other nodes, and they for it.
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        &self.place.gateway
+    }
+
     /// Its counters.
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
@@ -181,12 +172,11 @@ impl Node {
             std::mem::take(&mut *self.closed_hubs.lock().unwrap_or_else(PoisonError::into_inner))
                 .into_values(),
         );
-        for hub in &hubs {
-            for member in &hub.partitions {
-                release(&member.address).await;
-            }
+        for member in hubs.iter().flat_map(|hub| &hub.partitions) {
+            member.release().await;
         }
-        release(&self.catalog.address).await;
+        self.catalog.release().await;
+        self.place.gateway.close();
         self.stores.send(store_writer::Job::Stop);
         self.copies.send(copies::Job::Stop);
         let (done, closed) = mpsc::sync_channel(1);
@@ -234,11 +224,7 @@ impl Node {
             working_set: Budget::new(cache_bytes - cache_bytes / opening::PAGES_PART),
             changes: Budget::new(config.storage.checkpoint_bytes),
             recovered: Mutex::new(recovered.groups),
-            catalog: Member::new(
-                Address::new(Mailbox::default(), 0),
-                watch::channel(false).1,
-                uploads.clone(),
-            ),
+            catalog: Member::new(place.gateway.route((HubId(0), PartitionId(0))), uploads.clone()),
             uploads,
             catalog_admission: Admission::new(ADMITTED_MAX),
             hubs: RwLock::default(),
@@ -255,6 +241,7 @@ impl Node {
         };
         node.start_threads(log).map_err(system("start a thread"))?;
         node.catalog = node.open_catalog()?;
+        node.gateway().serve_catalog(node.catalog.route.clone(), node.catalog_admission.clone());
         Ok(node)
     }
 
@@ -264,28 +251,5 @@ impl Node {
         let runners = u64::try_from(self.runners.len()).unwrap_or(1).max(1);
         let runner = usize::try_from(slot % runners).unwrap_or(0);
         Address::new(self.runners[runner].clone(), slot)
-    }
-}
-
-async fn release(address: &Address) {
-    let (done, released) = oneshot::channel();
-    address.release(done);
-    if released.await.is_err() {
-        tracing::debug!("a runner ended before it released a partition");
-    }
-}
-
-impl Member {
-    /// Waits until this partition leads, at most [`LEADER_WAIT`].
-    pub(crate) async fn leads(&self) -> Result<(), Unavailable> {
-        if *self.leading.borrow() {
-            return Ok(());
-        }
-        let mut leading = self.leading.clone();
-        let led = tokio::time::timeout(LEADER_WAIT, leading.wait_for(|leads| *leads)).await;
-        match led {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Unavailable::NotLeading),
-        }
     }
 }

@@ -12,14 +12,15 @@ use engine::id::{HubId, Lineage, NodeId, PartitionId};
 use engine::partition::effect::Durability;
 use replication::{Group, ReplicaId};
 use storage::GroupKey;
-use tokio::sync::watch;
 
 use super::{Member, Node, StartError};
+use crate::partition::address::Address;
 use crate::partition::core::{Halt, Partition, Parts};
 use crate::partition::machine::Machine;
 use crate::partition::messages::Tuning;
 use crate::partition::outside::{HubLinks, Outside};
 use crate::partition::replica::Seat;
+use crate::peers::route::Lead;
 
 /// The lineage of everything that never lost data.
 const FIRST_LINEAGE: Lineage = Lineage(1);
@@ -31,13 +32,32 @@ const PAGES_MIN: usize = 128 << 10;
 pub(super) const CATALOG: HubId = HubId(0);
 /// Bytes of entries that are held in memory for replicas that are behind, for each group.
 const BEHIND_BYTES_MAX: u64 = 16 << 20;
+/// The node that has all replicas.
+const FIRST_NODE: NodeId = NodeId(1);
 /// The first replica of a group that began on one node.
 const FIRST_REPLICA: ReplicaId = ReplicaId(1);
 
 impl Node {
+    /// The catalog, and its replica where this node has one.
     pub(super) fn open_catalog(&self) -> Result<Member, StartError> {
-        self.open_partition(CATALOG, Machine::Catalog, &Seated::first(), (None, Mode::Conservative))
-            .map_err(|halt| StartError::Partition { hub: "catalog".to_owned(), partition: 0, halt })
+        let route = self.gateway().route((CATALOG, PartitionId(0)));
+        let member = Member::new(route, self.uploads.clone());
+        if self.has_replica() {
+            let opened =
+                self.open_partition(CATALOG, Machine::Catalog, &Seated::first(), (None, Mode::Conservative));
+            let address = opened.map_err(|halt| StartError::Partition {
+                hub: "catalog".to_owned(),
+                partition: 0,
+                halt,
+            })?;
+            member.opened(address);
+        }
+        Ok(member)
+    }
+
+    /// Whether replicas are opened here: today the first node has all of them.
+    pub(super) fn has_replica(&self) -> bool {
+        self.gateway().me() == FIRST_NODE
     }
 
     /// Opens this node's replica of a partition and hands it to a runner.
@@ -47,7 +67,7 @@ impl Node {
         machine: Machine,
         seated: &Seated,
         (links, mode): (Option<Arc<HubLinks>>, Mode),
-    ) -> Result<Member, Halt> {
+    ) -> Result<Address, Halt> {
         let partition = machine.partition();
         let key = group_key(hub, partition, seated.replica);
         let path = self.tables_path(hub, partition);
@@ -72,7 +92,7 @@ impl Node {
         seated.others.iter().for_each(|(replica, node)| seat.learn(*replica, *node));
         let address = self.next_address();
         self.seats.put(Arc::clone(&seat), address.clone());
-        let (leading, leads) = watch::channel(false);
+        let lead = Lead::new((hub, partition), address.clone(), Arc::clone(self.gateway()));
         let outside = Outside {
             partition,
             seat: Arc::clone(&seat),
@@ -86,10 +106,10 @@ impl Node {
             riding_vouch: false,
             riding_number: 0,
             written: 0,
-            leading,
+            lead,
         };
         address.adopt(core, outside);
-        Ok(Member::new(address, leads, self.uploads.clone()))
+        Ok(address)
     }
 
     /// The file with a partition's committed rows.

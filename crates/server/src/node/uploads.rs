@@ -12,10 +12,11 @@ use engine::partition::effect::{Refusal, Reply};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Member;
-use super::hub::{mismatch, post};
+use super::hub::mismatch;
 use super::payloads::{Apart, Payload};
 use crate::partition::mailbox::Admission;
 use crate::partition::messages::{Outcome, Request, Unavailable};
+use crate::peers::route::Answered;
 
 /// Commands with large texts on their way to one partition; others wait their turn.
 const AT_ONCE: usize = 4;
@@ -67,6 +68,7 @@ impl Uploads {
         member: &Member,
         admission: &Admission,
         (payloads, command): (&[Payload], Command),
+        answered: Option<Answered<'_>>,
     ) -> Result<Reply, Unavailable> {
         let _room = self.room.enter(payloads)?;
         // Never closed; should it be, a bound is all that is lost.
@@ -85,11 +87,9 @@ impl Uploads {
             if !whole {
                 continue;
             }
-            let last = last.map(|part| post(&member.address, admission, request(part.into()))).transpose()?;
-            let asked = post(&member.address, admission, request(command.clone()))?;
             // Its fate is the command's: a command whose texts are not here is refused.
-            drop(last);
-            match reply(asked.await.unwrap_or(Err(Unavailable::Unknown)))? {
+            last.into_iter().for_each(|part| member.route.tell(request(part.into())));
+            match reply(member.route.ask(admission, request(command.clone()), answered).await)? {
                 Reply::Refused(Refusal::PayloadMissing) => {}
                 reply => return Ok(reply),
             }
@@ -111,8 +111,7 @@ fn reply(outcome: Result<Outcome, Unavailable>) -> Result<Reply, Unavailable> {
 
 /// Brings a part. False: what comes before it is not there any more.
 async fn store(member: &Member, admission: &Admission, part: StorePayload) -> Result<bool, Unavailable> {
-    let asked = post(&member.address, admission, request(part.into()))?;
-    match reply(asked.await.unwrap_or(Err(Unavailable::Unknown))) {
+    match reply(member.route.ask(admission, request(part.into()), None).await) {
         Ok(Reply::Refused(_)) => Ok(false),
         Ok(Reply::Done | Reply::Unchanged | Reply::Started { .. } | Reply::Purged { .. }) => Ok(true),
         // A part alone is nothing that anybody can see.

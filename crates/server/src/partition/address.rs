@@ -4,7 +4,6 @@
 //! Sending never blocks. Whoever waits holds an admitted place, so the number of those who wait is
 //! bounded where they enter. Not here: the thread at the other end (`runner`).
 
-use engine::id::PartitionId;
 use tokio::sync::oneshot;
 
 use super::core::Partition;
@@ -78,20 +77,41 @@ pub enum Delivery {
 /// Someone who waits outside.
 #[derive(Debug)]
 pub struct Waiting<T> {
-    answer: oneshot::Sender<Result<T, Unavailable>>,
+    to: To<T>,
     _admitted: Admitted,
+}
+
+#[derive(Debug)]
+enum To<T> {
+    Here(oneshot::Sender<Result<T, Unavailable>>),
+    Elsewhere(Box<dyn Tells<T>>),
+}
+
+/// Tells somebody on another node. Called from runner threads: implementations only post. Dropped, it
+/// tells that nobody knows.
+pub trait Tells<T>: Send + std::fmt::Debug {
+    /// Tells it.
+    fn tell(self: Box<Self>, outcome: Result<T, Unavailable>);
 }
 
 impl<T> Waiting<T> {
     /// A place to wait, and its other end.
     pub fn new(admitted: Admitted) -> (Self, oneshot::Receiver<Result<T, Unavailable>>) {
         let (answer, receiver) = oneshot::channel();
-        (Self { answer, _admitted: admitted }, receiver)
+        (Self { to: To::Here(answer), _admitted: admitted }, receiver)
+    }
+
+    /// A place for somebody on another node.
+    pub fn elsewhere(admitted: Admitted, caller: Box<dyn Tells<T>>) -> Self {
+        Self { to: To::Elsewhere(caller), _admitted: admitted }
     }
 
     pub(super) fn tell(self, outcome: Result<T, Unavailable>) {
-        // Whoever went away meanwhile needs no answer.
-        drop(self.answer.send(outcome));
+        match self.to {
+            // Whoever went away meanwhile needs no answer.
+            To::Here(answer) => drop(answer.send(outcome)),
+            To::Elsewhere(caller) => caller.tell(outcome),
+        }
     }
 }
 
@@ -130,22 +150,5 @@ impl Address {
     /// Takes a partition away from the runner.
     pub fn release(&self, done: oneshot::Sender<()>) {
         self.mailbox.send(Delivery::Release { slot: self.slot, done });
-    }
-}
-
-/// How partitions of one hub reach each other.
-#[derive(Debug, Default)]
-pub struct Peers(std::sync::OnceLock<Vec<Address>>);
-
-impl Peers {
-    /// Set once, when all of a hub's partitions have an address.
-    pub fn set(&self, addresses: Vec<Address>) {
-        // A hub is opened once; a second opening would bring the same addresses.
-        drop(self.0.set(addresses));
-    }
-
-    /// Where a partition is reached; `None` before the hub is open or beyond its partitions.
-    pub fn get(&self, partition: PartitionId) -> Option<&Address> {
-        self.0.get()?.get(usize::try_from(partition.0).ok()?)
     }
 }

@@ -11,7 +11,7 @@ use engine::partition::command::{AcknowledgeMessages, Command};
 use engine::time::Timestamp;
 use tokio::sync::watch;
 
-use super::address::{Address, Peers};
+use super::address::Address;
 use super::core::Partition;
 use super::mailbox::Mailbox;
 use super::messages::{Event, LogOutput, Perform, Request, StoreOutput};
@@ -22,23 +22,31 @@ use crate::node::cluster::copies;
 use crate::node::{log_writer, store_writer};
 use crate::observe::codes;
 use crate::observe::metrics::{HubMetrics, Metrics};
+use crate::peers::route::{Lead, Route};
 
 /// How dispatch reaches the partitions of its hub.
 #[derive(Debug)]
-pub struct Claimed(pub Arc<Peers>);
+pub struct Claimed(pub Arc<[Route]>);
+
+fn route(routes: &[Route], partition: PartitionId) -> Option<&Route> {
+    routes.get(usize::try_from(partition.0).ok()?)
+}
 
 impl Claims for Claimed {
     fn claim(&self, partition: PartitionId, work: Work, grant: Grant) {
-        match self.0.get(partition) {
-            Some(address) => address.claim(work, grant),
-            None => grant.nothing(),
-        }
+        let mut grant = Some(grant);
+        let claim = |address: &Address| {
+            if let Some(grant) = grant.take() {
+                address.claim(work, grant);
+            }
+        };
+        route(&self.0, partition).and_then(|route| route.at_home(claim));
+        // Not led here any more: the board is about to be told.
+        grant.into_iter().for_each(Grant::nothing);
     }
 
     fn refill(&self, partition: PartitionId) {
-        if let Some(address) = self.0.get(partition) {
-            address.send(Event::Refill);
-        }
+        route(&self.0, partition).and_then(|route| route.at_home(|address| address.send(Event::Refill)));
     }
 }
 
@@ -47,8 +55,8 @@ impl Claims for Claimed {
 pub struct HubLinks {
     /// Who gets which work item.
     pub dispatch: Dispatch,
-    /// The hub's partitions.
-    pub peers: Arc<Peers>,
+    /// The ways to the hub's partitions.
+    pub routes: Arc<[Route]>,
     /// Those who wait on instances.
     pub watchers: Watchers,
     /// What is counted.
@@ -94,8 +102,8 @@ pub struct Outside {
     pub riding_number: u64,
     /// See `riding_number`.
     pub written: u64,
-    /// Whether this partition leads, for those who wait until it does.
-    pub leading: watch::Sender<bool>,
+    /// Says when this partition leads.
+    pub lead: Lead,
 }
 
 impl Outside {
@@ -166,9 +174,9 @@ impl Outside {
 
     pub(super) fn perform(&self, partition: &mut Partition, perform: Perform, now: Timestamp) {
         match (perform, self.hub.as_deref()) {
-            (Perform::Leading(_), hub) => {
+            (Perform::Leading(epoch), hub) => {
                 self.metrics.partitions.leader_changes.inc();
-                self.leading.send_replace(true);
+                self.lead.begins(epoch);
                 if let Some(hub) = hub {
                     hub.watchers.changed_all();
                     changed(&hub.feeds, self.partition);
@@ -176,7 +184,7 @@ impl Outside {
                 }
             }
             (Perform::LeadingEnded, hub) => {
-                self.leading.send_replace(false);
+                self.lead.ended();
                 if let Some(hub) = hub {
                     hub.dispatch.reset(self.partition);
                 }
@@ -252,9 +260,10 @@ impl Outside {
         }
     }
 
+    /// Wherever it is led; what gets lost is sent again.
     fn tell(&self, hub: &HubLinks, to: PartitionId, command: Command) {
-        if let Some(peer) = hub.peers.get(to) {
-            peer.send(Event::Asked { request: Request::Partition(command), ticket: None });
+        if let Some(route) = route(&hub.routes, to) {
+            route.tell(Request::Partition(command));
         }
     }
 

@@ -32,7 +32,9 @@ use crate::dispatch::{
 };
 use crate::node::budget::Budget;
 use crate::observe::metrics::Metrics;
+use crate::peers::gateway::Gateway;
 use crate::peers::links::Links;
+use crate::peers::route::Lead;
 
 /// Bytes of rows in memory, and of changes that are not in the tables.
 const ROWS_MAX: usize = 64 << 10;
@@ -322,11 +324,13 @@ fn a_rotten_row_under_a_turn_halts_the_partition_and_tells_those_who_wait() {
 fn outside(mailbox: &Mailbox<Delivery>) -> Outside {
     let disk: Arc<dyn platform::Disk> = Arc::new(SimDisk::new(1));
     let place = (HubId(1), PartitionId(0));
+    let address = Address::new(mailbox.clone(), 1);
     Outside {
         partition: PartitionId(0),
         seat: Arc::new(Seat::new(place, KEY, TABLES.into(), (disk, Links::none()))),
         copies: Mailbox::default(),
-        address: Address::new(mailbox.clone(), 1),
+        lead: Lead::new(place, address.clone(), Gateway::alone()),
+        address,
         hub: None,
         log: Mailbox::default(),
         stores: Mailbox::default(),
@@ -335,7 +339,6 @@ fn outside(mailbox: &Mailbox<Delivery>) -> Outside {
         riding_vouch: false,
         riding_number: 0,
         written: 0,
-        leading: tokio::sync::watch::channel(false).0,
     }
 }
 

@@ -8,9 +8,12 @@
 pub mod copies;
 mod seats;
 
+use std::sync::Arc;
+
 use engine::id::NodeId;
 
 pub(crate) use self::seats::Seats;
+use crate::peers::gateway::Gateway;
 use crate::peers::links::Links;
 
 /// Which node of its cluster a process is, and how it speaks to the others.
@@ -20,11 +23,18 @@ pub struct Place {
     pub node: NodeId,
     /// The way to the others.
     pub links: Links,
+    /// What it does for them, and they for it. Hears what they say.
+    pub gateway: Arc<Gateway>,
 }
 
 impl Place {
     /// The first node of a cluster, which has no others yet.
     pub fn alone() -> Self {
-        Self { node: NodeId(1), links: Links::none() }
+        Self::of(Gateway::alone())
+    }
+
+    /// The node of a gateway.
+    pub fn of(gateway: Arc<Gateway>) -> Self {
+        Self { node: gateway.me(), links: gateway.links().clone(), gateway }
     }
 }

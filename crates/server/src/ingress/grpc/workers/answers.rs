@@ -1,8 +1,7 @@
 //! Workers' answers: completions of turns and activities, and items given back.
 //!
-//! Order matters: the slot is free when the answer arrives, but the work is not handed out again
-//! until the partition has spoken. An answer that never reaches the partition, because the caller
-//! hung up or nobody leads, is put back by [`Answering`].
+//! Not here: how an answer is brought to its partition, and what becomes of the work where it is not
+//! (`Hub::answer`).
 
 use engine::event::FailureDetails;
 use engine::id::InstanceId;
@@ -16,7 +15,7 @@ use tonic::Status;
 use super::parts::{Joined, PartOf, Parts};
 use super::turn;
 use super::wire::{ActivityAnswer, TurnAnswer};
-use crate::dispatch::{Dispatch, Task, Token};
+use crate::dispatch::{Task, Token};
 use crate::ingress::grpc::call::Call;
 use crate::ingress::grpc::status;
 use crate::node::Hub;
@@ -86,7 +85,7 @@ pub(in crate::ingress::grpc) async fn complete_turn(
 /// are there.
 pub(super) async fn settle_turn(parts: &Parts, hub: &Hub, answer: TurnAnswer) -> Result<(), Status> {
     if let (true, Ok(instance)) = (answer.completion_token.is_empty(), InstanceId::parse(&answer.instance)) {
-        hub.dispatch().unnamed(&instance);
+        hub.unnamed(&instance);
     }
     let token = token(hub, &answer.completion_token)?;
     same_instance(&token, &answer.instance)?;
@@ -95,7 +94,7 @@ pub(super) async fn settle_turn(parts: &Parts, hub: &Hub, answer: TurnAnswer) ->
     };
     if answer.requires_history {
         // The worker was counted on to have the past, and has not: hand it all out again.
-        hub.dispatch().abandoned(&token);
+        hub.abandoned(&token);
         return Ok(());
     }
     let Some((answer, bytes)) = whole(parts, hub, &token, answer)? else { return Ok(()) };
@@ -140,7 +139,7 @@ fn whole(
 /// An answer that cannot be used: the work goes to another worker, or to this one again.
 pub(super) fn give_up(hub: &Hub, token: &Token, why: &str) -> Status {
     tracing::warn!(code = codes::TURN_INVALID.id, hub = hub.name(), instance = %token.instance, why, "a worker's answer cannot be used");
-    hub.dispatch().spoilt(token);
+    hub.spoilt(token);
     status::invalid(&codes::TURN_INVALID, format!("the answer cannot be used: {why}"))
 }
 
@@ -170,7 +169,7 @@ pub(super) async fn abandon(call: &Call, text: &str) -> Result<(), Status> {
 /// Takes an item back. A token that means nothing to us is as good as given back already.
 pub(super) fn give_back(hub: &Hub, text: &str) {
     if let Ok(token) = hub.dispatch().token(text) {
-        hub.dispatch().abandoned(&token);
+        hub.abandoned(&token);
     }
 }
 
@@ -195,10 +194,7 @@ fn invalid(told: &str) -> Status {
 }
 
 pub(super) async fn answer_with(hub: &Hub, token: &Token, command: Command) -> Result<(), Status> {
-    let answering = Answering::begin(hub.dispatch(), token);
-    let reply = hub.ask(&token.instance, command).await.map_err(|error| status::unavailable(&error))?;
-    answering.spoken();
-    match reply {
+    match hub.answer(token, command).await.map_err(|error| status::unavailable(&error))? {
         Reply::Done | Reply::Unchanged => Ok(()),
         Reply::Refused(Refusal::StaleWorkItem | Refusal::InstanceNotFound | Refusal::EpochOver) => {
             Err(status::stale())
@@ -206,32 +202,5 @@ pub(super) async fn answer_with(hub: &Hub, token: &Token, command: Command) -> R
         Reply::Refused(Refusal::PayloadMissing) => Err(give_up(hub, token, &status::text_reserved())),
         Reply::Refused(refusal) => Err(status::refusal(refusal, token.instance.as_str())),
         other @ (Reply::Started { .. } | Reply::Purged { .. }) => Err(status::unexpected(&other)),
-    }
-}
-
-/// An answer on its way to the partition. Dropped before the partition has spoken, the work is
-/// handed out again: at worst it is done twice and the second answer is refused.
-struct Answering<'a> {
-    dispatch: &'a Dispatch,
-    token: &'a Token,
-    open: bool,
-}
-
-impl<'a> Answering<'a> {
-    fn begin(dispatch: &'a Dispatch, token: &'a Token) -> Self {
-        dispatch.answered(token);
-        Self { dispatch, token, open: true }
-    }
-
-    fn spoken(mut self) {
-        self.open = false;
-    }
-}
-
-impl Drop for Answering<'_> {
-    fn drop(&mut self) {
-        if self.open {
-            self.dispatch.unanswered(self.token);
-        }
     }
 }

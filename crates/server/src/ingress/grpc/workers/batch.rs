@@ -53,7 +53,7 @@ pub(super) async fn settle(hub: &Hub, answer: proto::EntityBatchResult) -> Resul
             let why = &failure.error_message;
             tracing::warn!(code = "OL-3008", hub = hub.name(), entity = %token.instance, why, "a worker could not run an entity's batch");
         }
-        hub.dispatch().abandoned(&token);
+        hub.abandoned(&token);
         return Ok(());
     }
     let command = CompleteEntityBatch {
