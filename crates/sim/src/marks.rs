@@ -21,6 +21,7 @@ pub const ALL: &[&str] = &[
     "checkpoint survived a restart",
     "clock jumped",
     "leader isolated from its followers",
+    "other members wanted",
     "leader stood still",
     "leader deposed with a dirty working set",
     "leader change with an uncommitted inherited tail",

@@ -3,9 +3,9 @@
 //!
 //! Not here: what may go wrong (`faults`) and what must not (`checkers`).
 
-use engine::id::PartitionId;
 use platform::fault::Restart;
 use replication::testing::Faults as Troubled;
+use replication::{Membership, ReplicaId};
 
 use crate::cluster::World;
 use crate::cluster::process::Setup;
@@ -79,9 +79,10 @@ fn run_or_panic(options: Options) -> Result<Report, Box<Failure>> {
     let setup = Setup {
         seed: options.seed,
         voters: options.voters,
+        nodes: options.voters + u64::from(options.voters > 1 && options.seed % 4 == 1),
         partitions: 2 + u32::from(options.seed.is_multiple_of(3)),
     };
-    let nodes = usize::try_from(options.voters).unwrap_or(1);
+    let nodes = usize::try_from(setup.nodes).unwrap_or(1);
     let plan = faults::plan(options.seed, nodes, setup.partitions, TROUBLE);
     let mut world = World::new(setup, plan, options.keep_trace);
     if nodes > 1 {
@@ -220,17 +221,18 @@ fn everything_is_told(world: &mut World) -> Result<(), Violation> {
     world.look_at_deliveries()
 }
 
-/// Every partition is led, every node is up and has committed the same.
+/// Every partition is led, has the members that it should have, and these are up and have committed
+/// the same.
 fn agreed(world: &World) -> bool {
-    (0..world.setup.partitions).map(PartitionId).all(|partition| {
-        if world.leader(partition).is_none() {
-            return false;
-        }
-        let committed = |node: &crate::cluster::node::Node| {
-            Some(node.process.as_ref()?.residents.get(&partition)?.core.committed())
+    world.wanted.iter().all(|(partition, wanted)| {
+        let core = |node: usize| {
+            let process = world.nodes.get(node)?.process.as_ref()?;
+            process.residents.get(partition).map(|resident| &resident.core)
         };
-        let mut positions = world.nodes.iter().map(committed);
-        let first = positions.next().flatten();
-        first.is_some() && positions.all(|position| position == first)
+        let Some(leader) = world.leader(*partition).and_then(core) else { return false };
+        let members = Membership::of_voters(wanted.iter().copied().map(ReplicaId));
+        let node = |replica: &u64| usize::try_from(*replica).unwrap_or(1) - 1;
+        let mut positions = wanted.iter().map(|replica| core(node(replica)).map(|core| core.committed()));
+        leader.group().members() == &members && positions.all(|position| position == Some(leader.committed()))
     })
 }

@@ -194,6 +194,11 @@ impl Partition {
         self.leader.as_ref().map(|leader| leader.epoch)
     }
 
+    /// The last entry in its rows: beyond what is committed only while it leads.
+    pub fn applied(&self) -> LogId {
+        self.applied
+    }
+
     /// The last entry known to be committed and applied.
     pub fn committed(&self) -> LogId {
         self.committed

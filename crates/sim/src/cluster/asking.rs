@@ -69,8 +69,8 @@ impl World {
         let asked = resident.askers.remove(&ticket);
         if let (Some(asked), Settled::Reply(Ok(_)) | Settled::Answer(Ok(_))) = (asked, &settled) {
             self.checkers.committed.on_read(partition, asked.committed, asked.position)?;
-            require(committed >= asked.position, "AnswersAreCommitted", || {
-                format!("{partition:?} answers at {committed} what depends on {}", asked.position)
+            require(committed >= asked.applied, "AnswersAreCommitted", || {
+                format!("{partition:?} answers at {committed} what depends on {}", asked.applied)
             })?;
         }
         match (asked.map(|asked| asked.asker), settled) {

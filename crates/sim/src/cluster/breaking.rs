@@ -61,6 +61,13 @@ impl World {
                 self.network.isolate(node, self.nodes.len());
                 ms * MS
             }
+            Fault::Members { partition, replicas } => {
+                self.marks.reach("other members wanted");
+                let partition = PartitionId(partition);
+                self.wanted.insert(partition, replicas);
+                let lives: Vec<_> = (0..self.nodes.len()).filter_map(|node| self.life(node)).collect();
+                return lives.into_iter().try_for_each(|life| self.tell_wanted(life, partition));
+            }
             Fault::PauseLeader { partition, ms } => {
                 let Some(node) = self.leader(PartitionId(partition)) else { return Ok(()) };
                 self.marks.reach("leader stood still");
@@ -115,6 +122,7 @@ impl World {
                 | Fault::PowerCut
                 | Fault::FailSync { .. }
                 | Fault::ClockJump { .. }
+                | Fault::Members { .. }
                 | Fault::PauseLeader { .. },
             )
             | None => {}

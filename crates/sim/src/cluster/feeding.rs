@@ -50,6 +50,7 @@ impl World {
             }
             self.checkers.elections.on_opened(partition, node, term)?;
             self.feed(life, partition, Event::Woke)?;
+            self.tell_wanted(life, partition)?;
         }
         if setup.voters > 1 {
             self.queue.push(self.soon(0, 10 * MS), Happening::Tick(life));
@@ -69,6 +70,12 @@ impl World {
         let partitions: Vec<_> = process.residents.keys().copied().collect();
         self.queue.push(self.now + super::TICK, Happening::Tick(life));
         partitions.into_iter().try_for_each(|partition| self.feed(life, partition, Event::Ticked))
+    }
+
+    /// Says to a replica who should take part.
+    pub(super) fn tell_wanted(&mut self, life: Life, partition: PartitionId) -> Result<(), Violation> {
+        let Some(replicas) = self.wanted.get(&partition).cloned() else { return Ok(()) };
+        self.feed(life, partition, Event::Wanted { replicas })
     }
 
     pub(super) fn resident(

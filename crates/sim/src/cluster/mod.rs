@@ -23,6 +23,8 @@ pub mod process;
 pub mod queue;
 mod tickers;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use engine::id::PartitionId;
 use platform::fault::SimEntropy;
 use server::partition::messages::Event;
@@ -61,6 +63,8 @@ pub struct World {
     pub clients: Clients,
     /// Those who work.
     pub workers: Workers,
+    /// Who should take part in each partition's group.
+    pub wanted: BTreeMap<PartitionId, BTreeSet<u64>>,
     /// What breaks, and when.
     pub plan: Vec<(Micros, Fault)>,
     /// The node whose disk has lost what it had acknowledged; never two.
@@ -80,8 +84,8 @@ impl World {
     pub fn new(setup: Setup, plan: Vec<(Micros, Fault)>, keep_trace: bool) -> Self {
         let random = SimEntropy::new(setup.seed ^ 0x776f_726c_6400_0000);
         let fork = |salt: u64| setup.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ salt;
-        let voters = usize::try_from(setup.voters).unwrap_or(1);
-        let nodes = (0..voters).map(|node| Node::new(fork(node as u64))).collect();
+        let count = usize::try_from(setup.nodes).unwrap_or(1);
+        let nodes = (0..count).map(|node| Node::new(fork(node as u64))).collect();
         let mut world = Self {
             now: 0,
             queue: Queue::default(),
@@ -90,6 +94,9 @@ impl World {
             network: Network::new(fork(0x100)),
             clients: Clients::new(fork(0x200), setup.partitions),
             workers: Workers::new(fork(0x300)),
+            wanted: (0..setup.partitions)
+                .map(|partition| (PartitionId(partition), (1..=setup.voters).collect()))
+                .collect(),
             plan,
             rotted: None,
             healed: false,
@@ -98,7 +105,7 @@ impl World {
             marks: Marks::default(),
             setup,
         };
-        for node in 0..voters {
+        for node in 0..count {
             world.queue.push(0, Happening::Start(node));
         }
         for client in 0..world.clients.len() {

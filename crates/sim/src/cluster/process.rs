@@ -37,8 +37,10 @@ const LINEAGE: Lineage = Lineage(1);
 pub struct Setup {
     /// Of the whole run.
     pub seed: u64,
-    /// Replicas of each partition, one a node.
+    /// The first voters of each partition, one a node.
     pub voters: u64,
+    /// Nodes; those beyond the first voters join where a partition wants them.
+    pub nodes: u64,
     /// Partitions of the hub.
     pub partitions: u32,
 }
@@ -72,6 +74,8 @@ pub struct Asked {
     pub asker: Asker,
     /// The end of the log when the core heard it.
     pub position: u64,
+    /// The last entry in the core's rows then: changes of members are in the log only.
+    pub applied: u64,
     /// How far anybody had committed when it was asked.
     pub committed: u64,
 }
@@ -132,15 +136,15 @@ impl Resident {
     pub fn ticket(&mut self, asker: Asker) -> Ticket {
         self.next_ticket += 1;
         let ticket = Ticket(self.next_ticket);
-        self.askers.insert(ticket, Asked { asker, position: 0, committed: 0 });
+        self.askers.insert(ticket, Asked { asker, position: 0, applied: 0, committed: 0 });
         ticket
     }
 
     /// The core has heard the request: its answer may depend on the log up to here.
     pub fn heard(&mut self, ticket: Ticket, committed: u64) {
-        let last = self.core.group().last().index;
+        let (last, applied) = (self.core.group().last().index, self.core.applied().index);
         self.askers.entry(ticket).and_modify(|asked| {
-            (asked.position, asked.committed) = (last, committed);
+            (asked.position, asked.applied, asked.committed) = (last, applied, committed);
         });
     }
 

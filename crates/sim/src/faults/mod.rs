@@ -3,6 +3,8 @@
 //! Not here: breaking it (`cluster::breaking`). Each kind has its share; a run has a few of them,
 //! so that a failing one can be understood.
 
+use std::collections::BTreeSet;
+
 use platform::fault::{Restart, SimEntropy};
 
 use crate::cluster::queue::{MS, Micros};
@@ -81,6 +83,13 @@ pub enum Fault {
         /// For so long.
         ms: u64,
     },
+    /// Others than before should take part in a partition's group.
+    Members {
+        /// Of this partition.
+        partition: u32,
+        /// They.
+        replicas: BTreeSet<u64>,
+    },
     /// The links of whoever leads a partition are cut for a while.
     IsolateLeader {
         /// This partition.
@@ -104,7 +113,7 @@ pub fn plan(seed: u64, nodes: usize, partitions: u32, end: Micros) -> Vec<(Micro
 fn fault(random: &SimEntropy, nodes: usize, partitions: u32) -> Fault {
     let node = usize::try_from(random.below(nodes as u64)).unwrap_or(0);
     let ms = 20 + random.below(400);
-    match random.below(if nodes > 1 { 20 } else { 12 }) {
+    match random.below(if nodes > 1 { 24 } else { 12 }) {
         0 | 1 => Fault::Kill { node, death: Death::Now(Restart::ProcessKilled) },
         2 => Fault::Kill { node, death: Death::Now(Restart::PowerCut) },
         3..7 => Fault::Kill { node, death: Death::AtIo(random.below(60)) },
@@ -117,6 +126,13 @@ fn fault(random: &SimEntropy, nodes: usize, partitions: u32) -> Fault {
         18 | 19 => {
             let other = 1 + usize::try_from(random.below(nodes as u64 - 1)).unwrap_or(0);
             Fault::RotTail { node, lacks: (node + other) % nodes, ms }
+        }
+        20.. => {
+            // All but one of them, or all: never fewer than two.
+            let replicas =
+                (1..=nodes as u64).filter(|replica| *replica != node as u64 + 1 || ms.is_multiple_of(4));
+            let partition = u32::try_from(random.below(u64::from(partitions))).unwrap_or(0);
+            Fault::Members { partition, replicas: replicas.collect() }
         }
         kind => {
             let partition = u32::try_from(random.below(u64::from(partitions))).unwrap_or(0);
