@@ -17,6 +17,8 @@ pub enum Mode {
     ReadWrite,
     /// A file for reading and writing, created empty where there is none.
     Create,
+    /// The same; one that is created can be read and written by its owner alone.
+    CreatePrivate,
     /// A new file for reading and writing; an existing one is an error.
     CreateNew,
 }

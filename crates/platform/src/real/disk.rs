@@ -5,7 +5,7 @@
 
 use std::fs::{self, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -70,6 +70,7 @@ impl Disk for RealDisk {
             Mode::Read => &mut options,
             Mode::ReadWrite => options.write(true),
             Mode::Create => options.write(true).create(true).truncate(false),
+            Mode::CreatePrivate => options.write(true).create(true).truncate(false).mode(0o600),
             Mode::CreateNew => options.write(true).create_new(true),
         };
         Ok(Arc::new(RealFile(options.open(path)?)))

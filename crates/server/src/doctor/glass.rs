@@ -55,8 +55,8 @@ impl Disk for Glass {
             (Some(_), Mode::CreateNew) => {
                 Err(io::Error::new(io::ErrorKind::AlreadyExists, path.display().to_string()))
             }
-            (Some(copy), Mode::Read | Mode::ReadWrite | Mode::Create) => Ok(copy),
-            (None, Mode::Create | Mode::CreateNew) => {
+            (Some(copy), Mode::Read | Mode::ReadWrite | Mode::Create | Mode::CreatePrivate) => Ok(copy),
+            (None, Mode::Create | Mode::CreatePrivate | Mode::CreateNew) => {
                 let copy = Arc::new(Copy::empty());
                 self.above().insert(path.to_owned(), Some(Arc::clone(&copy)));
                 Ok(copy)

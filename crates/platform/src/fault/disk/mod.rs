@@ -183,7 +183,7 @@ impl SimFile {
     fn writable(&self) -> io::Result<MutexGuard<'_, World>> {
         match self.mode {
             Mode::Read => Err(io::ErrorKind::PermissionDenied.into()),
-            Mode::ReadWrite | Mode::Create | Mode::CreateNew => self.world(),
+            Mode::ReadWrite | Mode::Create | Mode::CreatePrivate | Mode::CreateNew => self.world(),
         }
     }
 }

@@ -154,7 +154,7 @@ impl World {
     pub(super) fn open(&mut self, path: &Path, mode: Mode) -> io::Result<InodeId> {
         match (self.names.get(path), mode) {
             (Some(_), Mode::CreateNew) => return Err(io::ErrorKind::AlreadyExists.into()),
-            (Some(inode), Mode::Read | Mode::ReadWrite | Mode::Create) => {
+            (Some(inode), Mode::Read | Mode::ReadWrite | Mode::Create | Mode::CreatePrivate) => {
                 self.io_traceless()?;
                 return Ok(inode);
             }
@@ -162,7 +162,7 @@ impl World {
                 self.io_traceless()?;
                 return Err(missing(path));
             }
-            (None, Mode::Create | Mode::CreateNew) => {}
+            (None, Mode::Create | Mode::CreatePrivate | Mode::CreateNew) => {}
         }
         let parent = path.parent().unwrap_or(Path::new(""));
         if !self.names.has_dir(parent) {
