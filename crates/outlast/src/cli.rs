@@ -6,7 +6,8 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    completions, config, demo, dev, doctor, entity, events, explain, hub, instance, schedule, serve, status,
+    cluster, completions, config, demo, dev, doctor, entity, events, explain, hub, instance, schedule, serve,
+    status,
 };
 
 /// Durable orchestrations that outlast machines, racks and regions.
@@ -84,6 +85,9 @@ pub(crate) enum Command {
     /// Schedules: recurring starts of an orchestration
     #[command(subcommand)]
     Schedule(schedule::Schedule),
+    /// Clusters: begin one, let nodes join
+    #[command(subcommand)]
+    Cluster(cluster::Cluster),
     /// Say what a code means
     Explain(explain::Explain),
     /// Settings: what is in force and why

@@ -27,7 +27,7 @@ pub use command::{
     RemoveNode, SetNodeState, Survive, UndeleteHub,
 };
 pub use effect::{Effect, Effects, HubView, NodeView, PlacementView, Refusal, ReplicaView, Reply};
-pub use nodes::{is_domain_path, is_node_name, node, nodes};
+pub use nodes::{is_address, is_domain_path, is_node_name, node, nodes};
 pub use replicas::{placement, placements};
 
 /// How long a deleted hub can be brought back, in seconds: 7 days.

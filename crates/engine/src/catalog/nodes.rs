@@ -33,7 +33,8 @@ pub fn is_domain_path(path: &str) -> bool {
     names.split('/').all(is_node_name) && names.split('/').count() <= DOMAIN_LEVELS_MAX
 }
 
-fn is_address(address: &str) -> bool {
+/// `HOST:PORT`, with any host and a port that is not 0.
+pub fn is_address(address: &str) -> bool {
     let Some((host, port)) = address.rsplit_once(':') else { return false };
     address.len() <= ADDRESS_BYTES_MAX
         && !host.is_empty()

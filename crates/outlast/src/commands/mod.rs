@@ -2,6 +2,7 @@
 //!
 //! Not here: forms of output (`output`), talking (`api`), telling errors (`failed`).
 
+pub(crate) mod cluster;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod consent;
@@ -36,6 +37,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failed> {
         Command::Entity(entity) => ask(entity.run(global)),
         Command::Events(events) => ask(events.run(global)),
         Command::Schedule(schedule) => ask(schedule.run(global)),
+        Command::Cluster(cluster) => cluster.run(global),
         Command::Explain(explain) => explain.run(global),
         Command::Config(config) => config.run(global),
         Command::Doctor(doctor) => doctor.run(global),

@@ -149,6 +149,24 @@ pub const SETTINGS: &[Setting] = &[
         "The longest time one request may wait for an instance to finish. Clients repeat the request.",
     ),
     setting(
+        "peers.listen",
+        Kind::Addresses,
+        "",
+        "Addresses for other nodes of the cluster. Always encrypted, and only nodes of the same cluster are heard. Empty: a node that belongs to a cluster listens at the address it was given there, if that is one of this machine by number, else at 127.0.0.1; other nodes none.",
+    ),
+    setting(
+        "peers.advertise",
+        Kind::Text,
+        "auto",
+        "`HOST:PORT` at which other nodes reach this one. `auto`: the address it was given when it joined. Set it when a node has moved.",
+    ),
+    setting(
+        "peers.silence_max",
+        span(200, MINUTE),
+        "2s",
+        "After how long without a word another node is given up, and the session with it made anew. Shorter notices a dead machine sooner; longer bears a network that stalls.",
+    ),
+    setting(
         "hubs.partitions",
         Kind::Count { min: 1, max: 1_024 },
         "8",

@@ -8,13 +8,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use engine::catalog::Mode;
+use engine::catalog::{Mode, is_address};
 
 use super::load::Origin;
 use super::problem::Problem;
 use super::subscriptions::Subscription;
 use super::value::Value;
 use crate::observe::codes;
+
+/// Where nodes listen for each other unless told otherwise.
+const PEERS_PORT: u16 = 4003;
 
 /// Everything a node is told. See the rows of `settings` for what each field means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub struct Config {
     pub grpc: Grpc,
     /// `[http]`
     pub http: Http,
+    /// `[peers]`
+    pub peers: Peers,
     /// `[hubs]`
     pub hubs: Hubs,
     /// `[log]`
@@ -76,6 +81,35 @@ pub struct Http {
     pub hosts_allowed: Vec<String>,
     /// `http.wait_max`
     pub wait_max: Duration,
+}
+
+/// `[peers]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peers {
+    /// `peers.listen`
+    pub listen: Vec<SocketAddr>,
+    /// `peers.advertise`
+    pub advertise: Option<String>,
+    /// `peers.silence_max`
+    pub silence_max: Duration,
+}
+
+impl Peers {
+    /// Where a node of a cluster listens for others; `own`: the address it has there, `HOST:PORT`.
+    pub fn listen_as(&self, own: &str) -> Vec<SocketAddr> {
+        if !self.listen.is_empty() {
+            return self.listen.clone();
+        }
+        let port = own.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(PEERS_PORT);
+        vec![own.parse().unwrap_or_else(|_| SocketAddr::from(([127, 0, 0, 1], port)))]
+    }
+
+    /// Where others reach a node: `wanted`, else as the settings say.
+    pub fn address(&self, wanted: Option<&str>) -> String {
+        let listen = self.listen.first().filter(|address| !address.ip().is_unspecified());
+        let set = wanted.map(str::to_owned).or_else(|| self.advertise.clone());
+        set.or_else(|| listen.map(ToString::to_string)).unwrap_or_else(|| format!("127.0.0.1:{PEERS_PORT}"))
+    }
 }
 
 /// `[hubs]`
@@ -200,6 +234,11 @@ impl Config {
                 hosts_allowed: read.texts("http.hosts_allowed"),
                 wait_max: read.time("http.wait_max"),
             },
+            peers: Peers {
+                listen: read.addresses("peers.listen"),
+                advertise: Some(read.text("peers.advertise")).filter(|address| address != "auto"),
+                silence_max: read.time("peers.silence_max"),
+            },
             hubs: Hubs {
                 partitions: read.count("hubs.partitions"),
                 mode: match read.text("hubs.mode").as_str() {
@@ -244,6 +283,13 @@ impl Config {
                     detail: refused_bind(key, *address),
                 });
             }
+        }
+        if let Some(address) = self.peers.advertise.as_ref().filter(|address| !is_address(address)) {
+            problems.push(Problem {
+                code: &codes::CONFIG_VALUE,
+                place: origin("peers.advertise").to_string(),
+                detail: format!("peers.advertise: {address:?} is no address HOST:PORT"),
+            });
         }
         if self.grpc.listen.is_empty() {
             problems.push(Problem {
@@ -350,4 +396,30 @@ impl Read<'_> {
 /// Reached only by a mistake between this file and the table, which every test of the loader shows.
 fn wrong<T>(key: &str, value: &Value) -> T {
     panic!("setting {key} is read as another kind than its row has: {value:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Loader, Profile};
+
+    #[test]
+    fn a_node_is_reached_and_listens_where_it_was_told() {
+        let peers = |flags: &[(&str, &str)]| {
+            let loader = Loader::new(Profile::Serve);
+            let loader = flags.iter().fold(loader, |loader, (key, value)| loader.flag("test", key, value));
+            loader.load().expect("allowed").config.peers
+        };
+        let told = |flags, wanted: Option<&str>| peers(flags).address(wanted);
+        assert_eq!(told(&[], None), "127.0.0.1:4003");
+        assert_eq!(told(&[("peers.listen", "127.0.0.1:5000")], None), "127.0.0.1:5000");
+        assert_eq!(told(&[("peers.listen", "0.0.0.0:5000")], None), "127.0.0.1:4003");
+        assert_eq!(told(&[("peers.advertise", "a:5")], None), "a:5");
+        assert_eq!(told(&[("peers.advertise", "a:5")], Some("b:6")), "b:6");
+        let listens = |flags, own| peers(flags).listen_as(own)[0].to_string();
+        assert_eq!(listens(&[], "127.0.0.1:4005"), "127.0.0.1:4005");
+        assert_eq!(listens(&[], "host:4006"), "127.0.0.1:4006");
+        assert_eq!(listens(&[("peers.listen", "0.0.0.0:7")], "host:4006"), "0.0.0.0:7");
+        let wrong = Loader::new(Profile::Serve).flag("test", "peers.advertise", "host").load();
+        assert!(wrong.expect_err("no port").to_string().contains("no address HOST:PORT"));
+    }
 }

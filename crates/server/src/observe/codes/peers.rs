@@ -48,4 +48,39 @@ super::codes! { PEER_CODES
         "That connection was closed. Nothing was changed."
         "Look who connects to the peer port: a scanner, a health check or a wrong address. Only nodes belong there."
     }
+    Error JOIN_TOKEN_INVALID "OL-5020" "a join token is not good" {
+        "A node asked to join with a token that is mistyped, was never made here, or has been used by another node."
+        "It was not let in. Nothing was changed."
+        "Make a new one with `outlast cluster token` in the data directory of a node that has the authority's key; each token is for one node."
+    }
+    Error JOIN_TOKEN_EXPIRED "OL-5021" "a join token has expired" {
+        "A node asked to join with a token whose time is over, by the clock of the node that looked at it."
+        "It was not let in. Nothing was changed."
+        "Make a new one with `outlast cluster token`, and check the clocks of both machines if it should still be good."
+    }
+    Error IDENTITY_EXISTS "OL-5022" "the data directory belongs to a cluster already" {
+        "`outlast cluster init` or `--join` was given a data directory whose node is part of a cluster. The message names both."
+        "Nothing was changed. The directory stays what it is."
+        "To start the node as it is, leave out `--join`. To make a new node, use an empty data directory: an identity is never used twice."
+    }
+    Error IDENTITY_UNUSABLE "OL-5023" "the identity of the node cannot be used" {
+        "A file in `DATA_DIR/cluster` is missing, cannot be read or written, or does not fit the others. The message names it."
+        "Nothing was started or changed."
+        "Put the file back from a backup of the same directory. If it is gone for good, remove the node from the cluster and join with an empty data directory."
+    }
+    Error NO_IDENTITY "OL-5024" "the data directory belongs to no cluster" {
+        "A command about a cluster was given the data directory of a node that is in none, or that does not have the authority's key."
+        "Nothing was changed."
+        "`outlast cluster init` makes the node in the directory the first one of a cluster; tokens are made where that was done."
+    }
+    Error JOIN_REFUSED "OL-5025" "the cluster did not let the node in" {
+        "The token was good, and the node was not admitted: its name is taken or not allowed, its address cannot be one, or the catalog did not answer. The message says which."
+        "Nothing was changed that a repeat would not find again; the token is still good for this node."
+        "Correct what the message names and join again with the same token."
+    }
+    Error JOIN_DATA_EXISTS "OL-5026" "the data directory holds the data of another life" {
+        "`--join` was given a data directory in which a node has already run by itself."
+        "Nothing was changed. What is in it would contradict what the cluster keeps."
+        "Join with an empty data directory. To keep the data, let it become a cluster of its own: `outlast cluster init`."
+    }
 }

@@ -34,6 +34,14 @@ pub struct NewKey {
     pub public: Vec<u8>,
 }
 
+impl NewKey {
+    /// From its private half.
+    pub(super) fn load(pem: String) -> Result<Self, Unusable> {
+        let key = KeyPair::from_pem(&pem).map_err(failed("read the node's key"))?;
+        Ok(Self { pem, public: key.public_key_raw().to_vec() })
+    }
+}
+
 impl std::fmt::Debug for NewKey {
     /// Without the private key.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

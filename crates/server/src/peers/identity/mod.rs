@@ -1,16 +1,24 @@
 //! Who a node is, and how it proves it to the others.
 //!
 //! A cluster has an id and a private authority; each node has a number, a key and a certificate of that
-//! authority for the name `node-NUMBER.CLUSTER.outlast`. [`authority`] makes certificates. Not here: the
-//! connection that the certificate is shown on (`net`).
+//! authority for the name `node-NUMBER.CLUSTER.outlast`. [`authority`] makes certificates, [`files`] keeps
+//! all of it in the data directory, [`founding`] begins a cluster, [`tokens`] let others join, [`admitting`]
+//! lets them in and [`joining`] asks for it. Not here: the connection that the certificate is shown on
+//! (`net`).
 
+pub mod admitting;
 pub mod authority;
+pub mod files;
+pub mod founding;
+pub mod joining;
+pub mod tokens;
 
 use std::fmt;
 
 use engine::id::NodeId;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use sha2::{Digest as _, Sha256};
 
 /// Which cluster: drawn once, when it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,6 +43,16 @@ impl ClusterId {
 impl fmt::Display for ClusterId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// What an authority is recognised by: the SHA-256 of its certificate, as other tools show it too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint(pub [u8; 32]);
+
+impl Fingerprint {
+    pub(super) fn of(certificate: &CertificateDer<'_>) -> Self {
+        Self(Sha256::digest(certificate).into())
     }
 }
 
@@ -121,6 +139,11 @@ impl Identity {
         }
         Ok(Self { cluster, node, name, ca, certificate: own, key })
     }
+
+    /// What the cluster's authority is recognised by.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.ca)
+    }
 }
 
 fn certificate(what: &'static str, pem: &str) -> Result<CertificateDer<'static>, Unusable> {
@@ -134,6 +157,9 @@ pub(super) fn is_for(certificate: &CertificateDer<'_>, cluster: ClusterId, node:
     rustls::server::ParsedCertificate::try_from(certificate)
         .is_ok_and(|parsed| rustls::client::verify_server_name(&parsed, &host).is_ok())
 }
+
+#[cfg(test)]
+mod joining_tests;
 
 #[cfg(test)]
 mod tests {

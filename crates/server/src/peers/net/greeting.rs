@@ -25,7 +25,7 @@ use crate::peers::links::Peer;
 
 /// Why a connection did not become a session.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(in crate::peers) enum Trouble {
     /// This node does not want it.
     Refused(Refusal),
     /// The other one does not.

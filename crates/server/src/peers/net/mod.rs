@@ -14,17 +14,17 @@
 //!
 //! Which of two connections between the same nodes becomes the session is decided by the node with the
 //! lower number alone: it says so on that connection, and refuses others while the session lives.
-//! Not here: what frames mean (`frame`), and who may join (`identity`).
+//! Not here: what frames mean (`frame`), and who may join (`identity`), for which connections come here too.
 
 mod dialler;
-mod greeting;
+pub(super) mod greeting;
 mod lanes;
 mod quiet;
 mod session;
 pub mod sessions;
 mod table;
-mod tls;
-mod wire;
+pub(super) mod tls;
+pub(super) mod wire;
 
 #[cfg(test)]
 mod hostile_tests;
@@ -33,6 +33,6 @@ mod refusals_tests;
 #[cfg(test)]
 mod sessions_tests;
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;
 
 pub use self::sessions::{Sessions, Settings, Start};

@@ -15,14 +15,18 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
 
 use super::dialler;
-use super::greeting::{Own, Trouble};
+use super::greeting::{Greeted, Own, Trouble};
 use super::quiet::Quiet;
 use super::table::Table;
 use super::tls;
 use crate::ingress::accept::accept;
+use crate::observe::codes;
+use crate::peers::Refusal;
 use crate::peers::frame::Frame;
+use crate::peers::identity::admitting::Joins;
 use crate::peers::identity::{Identity, Unusable};
 use crate::peers::links::{Carrier, Hears, Lane, Peer};
 
@@ -61,6 +65,8 @@ pub struct Start {
     pub hears: Arc<dyn Hears>,
     /// Times.
     pub settings: Settings,
+    /// Lets others join, where this node may.
+    pub joins: Option<Arc<Joins>>,
     /// For certificates and pauses.
     pub clock: Arc<dyn Clock>,
     /// For pauses.
@@ -78,6 +84,7 @@ pub(super) struct Shared {
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) dialling: Arc<ClientConfig>,
     listening: Arc<ServerConfig>,
+    joins: Option<Arc<Joins>>,
     pub(super) quiet: Quiet,
 }
 
@@ -94,12 +101,13 @@ impl Sessions {
     /// Listens from now on. Must be called within the runtime. An identity that does not fit together is
     /// an error.
     pub fn start(start: Start) -> Result<Arc<Self>, Unusable> {
-        let Start { identity, incarnation, listener, hears, settings, clock, entropy } = start;
+        let Start { identity, incarnation, listener, hears, settings, joins, clock, entropy } = start;
         let shared = Arc::new(Shared {
             dialling: tls::dialling(&identity, Arc::clone(&clock))?,
             listening: tls::listening(&identity, Arc::clone(&clock))?,
             own: Own { identity, incarnation },
             table: Table::new(),
+            joins,
             hears,
             settings,
             quiet: Quiet::new(Arc::clone(&clock)),
@@ -170,7 +178,8 @@ impl Keeper {
                 Ok(()) = self.known.changed() => self.know(),
                 Some(_) = self.tasks.join_next(), if !self.tasks.is_empty() => {}
                 (stream, permit) = accept(&listener, &strangers) => {
-                    self.tasks.spawn(hear(Arc::clone(&self.shared), stream, permit));
+                    let known = self.known.clone();
+                    self.tasks.spawn(hear(Arc::clone(&self.shared), known, stream, permit));
                 }
             }
         }
@@ -209,21 +218,50 @@ impl Keeper {
 }
 
 /// Hears somebody who came by himself.
-async fn hear(shared: Arc<Shared>, stream: TcpStream, permit: OwnedSemaphorePermit) {
+async fn hear(
+    shared: Arc<Shared>,
+    known: watch::Receiver<Addresses>,
+    stream: TcpStream,
+    permit: OwnedSemaphorePermit,
+) {
     let from = stream.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
-    let greeting = async {
-        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::clone(&shared.listening));
-        let stream = acceptor.accept(stream).await.map_err(tls::trouble)?;
-        let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).cloned();
-        shared.own.greet(stream, certificate, None, &shared.table).await
-    };
-    let greeted = timeout(shared.settings.greeting_max(), greeting).await.unwrap_or(Err(Trouble::Late));
-    drop(permit);
-    match greeted {
-        Ok(greeted) => {
+    let patience = shared.settings.greeting_max();
+    let met = timeout(patience, meet(&shared, stream)).await.unwrap_or(Err(Trouble::Late));
+    match met {
+        Ok(Met::Node(greeted)) => {
+            drop(permit);
             shared.quiet.forget(greeted.place.peer.node);
             dialler::run_session(&shared, greeted).await;
         }
+        Ok(Met::Joiner(stream, joins)) => {
+            let nodes = known.borrow().clone();
+            match joins.hear(stream, nodes, patience).await {
+                Ok(node) => tracing::info!(node = node.0, %from, "a node has joined the cluster"),
+                Err(trouble) => shared.quiet.tell_heard(from, &trouble),
+            }
+        }
         Err(trouble) => shared.quiet.tell_heard(from, &trouble),
     }
+}
+
+/// Who came.
+enum Met {
+    /// Another node.
+    Node(Greeted<TlsStream<TcpStream>>),
+    /// Somebody who wants to be one.
+    Joiner(TlsStream<TcpStream>, Arc<Joins>),
+}
+
+async fn meet(shared: &Shared, stream: TcpStream) -> Result<Met, Trouble> {
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::clone(&shared.listening));
+    let stream = acceptor.accept(stream).await.map_err(tls::trouble)?;
+    let (_, connection) = stream.get_ref();
+    if connection.alpn_protocol() == Some(tls::JOIN) {
+        let joins = shared.joins.clone().ok_or_else(|| {
+            Trouble::Refused(Refusal::new(&codes::NO_IDENTITY, "this node does not have the authority's key"))
+        });
+        return Ok(Met::Joiner(stream, joins?));
+    }
+    let certificate = connection.peer_certificates().and_then(|chain| chain.first()).cloned();
+    Ok(Met::Node(shared.own.greet(stream, certificate, None, &shared.table).await?))
 }

@@ -20,8 +20,8 @@ use crate::peers::identity::authority::{Authority, new_key};
 use crate::peers::identity::{ClusterId, Identity, Proof};
 use crate::peers::links::{Hears, Peer};
 
-pub(super) const NOW: Duration = Duration::from_secs(1_800_000_000);
-pub(super) const SILENCE_MAX: Duration = Duration::from_millis(500);
+pub(in crate::peers) const NOW: Duration = Duration::from_secs(1_800_000_000);
+pub(in crate::peers) const SILENCE_MAX: Duration = Duration::from_millis(500);
 /// A test that waits that long has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -33,14 +33,14 @@ pub(super) fn rows(part: u32, bytes: usize) -> Frame {
 
 /// What a node heard, in order.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Said {
+pub(in crate::peers) enum Said {
     Connected(Peer),
     Heard(NodeId, Frame),
     Lost(Peer),
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Heard(watch::Sender<Vec<Said>>);
+pub(in crate::peers) struct Heard(watch::Sender<Vec<Said>>);
 
 impl Heard {
     fn push(&self, said: Said) {
@@ -48,7 +48,7 @@ impl Heard {
     }
 
     /// All, once it is as wanted.
-    pub(super) async fn until(&self, wanted: impl Fn(&[Said]) -> bool) -> Vec<Said> {
+    pub(in crate::peers) async fn until(&self, wanted: impl Fn(&[Said]) -> bool) -> Vec<Said> {
         let mut all = self.0.subscribe();
         let waiting = all.wait_for(|all| wanted(all));
         let found = tokio::time::timeout(PATIENCE, waiting).await;
@@ -104,6 +104,7 @@ impl World {
             listener,
             hears: heard.clone(),
             settings: Settings { silence_max: SILENCE_MAX },
+            joins: None,
             clock: clock(),
             entropy: Arc::new(SimEntropy::new(node)),
         });
@@ -111,7 +112,7 @@ impl World {
     }
 }
 
-pub(super) fn clock() -> Arc<SimClock> {
+pub(in crate::peers) fn clock() -> Arc<SimClock> {
     Arc::new(SimClock::new(NOW))
 }
 

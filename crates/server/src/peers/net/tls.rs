@@ -3,6 +3,7 @@
 //! The name in a certificate is not checked here but with the first words (`greeting`), where both sides
 //! can be told what is wrong. Not here: the files (`identity`).
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
@@ -21,10 +22,12 @@ use rustls::{
 use super::greeting::Trouble;
 use crate::observe::codes;
 use crate::peers::Refusal;
-use crate::peers::identity::{Identity, Unusable};
+use crate::peers::identity::{Fingerprint, Identity, Unusable};
 
 /// What a session is asked for with, in the words of ALPN.
 pub(super) const SESSION: &[u8] = b"outlast-session";
+/// What those ask for who are no node yet.
+pub(in crate::peers) const JOIN: &[u8] = b"outlast-join";
 
 /// The clock that certificates are measured by.
 #[derive(Debug)]
@@ -50,7 +53,7 @@ pub(super) fn listening(identity: &Identity, clock: Arc<dyn Clock>) -> Result<Ar
         .with_client_cert_verifier(verifier)
         .with_single_cert(chain(identity), identity.key.clone_key())
         .map_err(Unusable::tls("use the node's certificate"))?;
-    config.alpn_protocols = vec![SESSION.to_vec()];
+    config.alpn_protocols = vec![SESSION.to_vec(), JOIN.to_vec()];
     // A resumed connection would not show its certificate again.
     config.send_tls13_tickets = 0;
     Ok(Arc::new(config))
@@ -59,7 +62,8 @@ pub(super) fn listening(identity: &Identity, clock: Arc<dyn Clock>) -> Result<Ar
 /// What a dialler does.
 pub(super) fn dialling(identity: &Identity, clock: Arc<dyn Clock>) -> Result<Arc<ClientConfig>, Unusable> {
     let provider = Arc::new(ring::default_provider());
-    let verifier = OfCluster { roots: roots(&identity.ca)?, algorithms: algorithms(&provider) };
+    let trust = Trust::Authority(roots(&identity.ca)?);
+    let verifier = OfCluster { trust, algorithms: algorithms(&provider) };
     let mut config = ClientConfig::builder_with_details(provider, Arc::new(Wall(clock)))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(Unusable::tls("speak TLS 1.3"))?
@@ -73,8 +77,27 @@ pub(super) fn dialling(identity: &Identity, clock: Arc<dyn Clock>) -> Result<Arc
     Ok(Arc::new(config))
 }
 
+/// What somebody does who joins: he knows the authority by its fingerprint and has no certificate.
+pub(in crate::peers) fn joining(
+    fingerprint: Fingerprint,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<ClientConfig>, Unusable> {
+    let provider = Arc::new(ring::default_provider());
+    let verifier = OfCluster { trust: Trust::Fingerprint(fingerprint), algorithms: algorithms(&provider) };
+    let mut config = ClientConfig::builder_with_details(provider, Arc::new(Wall(clock)))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(Unusable::tls("speak TLS 1.3"))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![JOIN.to_vec()];
+    config.resumption = Resumption::disabled();
+    config.enable_sni = false;
+    Ok(Arc::new(config))
+}
+
 /// TLS wants a name even where none is checked.
-pub(super) fn any_name() -> ServerName<'static> {
+pub(in crate::peers) fn any_name() -> ServerName<'static> {
     ServerName::try_from("node.outlast").expect("a name of two labels")
 }
 
@@ -95,8 +118,31 @@ fn algorithms(provider: &CryptoProvider) -> WebPkiSupportedAlgorithms {
 /// Whoever has a certificate of the authority, under whatever name.
 #[derive(Debug)]
 struct OfCluster {
-    roots: RootCertStore,
+    trust: Trust,
     algorithms: WebPkiSupportedAlgorithms,
+}
+
+/// How the authority is known.
+#[derive(Debug)]
+enum Trust {
+    Authority(RootCertStore),
+    Fingerprint(Fingerprint),
+}
+
+impl Trust {
+    /// The authority, which is shown along with a node's certificate.
+    fn roots(&self, shown: &[CertificateDer<'_>]) -> Result<Cow<'_, RootCertStore>, rustls::Error> {
+        match self {
+            Self::Authority(roots) => Ok(Cow::Borrowed(roots)),
+            Self::Fingerprint(wanted) => {
+                let authority = shown.iter().find(|shown| Fingerprint::of(shown) == *wanted);
+                let authority = authority.ok_or(CertificateError::UnknownIssuer)?;
+                let mut roots = RootCertStore::empty();
+                roots.add(authority.clone().into_owned())?;
+                Ok(Cow::Owned(roots))
+            }
+        }
+    }
 }
 
 impl ServerCertVerifier for OfCluster {
@@ -111,7 +157,7 @@ impl ServerCertVerifier for OfCluster {
         let parsed = ParsedCertificate::try_from(end_entity)?;
         rustls::client::verify_server_cert_signed_by_trust_anchor(
             &parsed,
-            &self.roots,
+            self.trust.roots(intermediates)?.as_ref(),
             intermediates,
             now,
             self.algorithms.all,
@@ -144,7 +190,7 @@ impl ServerCertVerifier for OfCluster {
 
 /// What a failure of the stream means. One of TLS is a refusal, ours or theirs; with TLS 1.3 a dialler
 /// hears that its certificate was refused only when it reads.
-pub(super) fn trouble(error: io::Error) -> Trouble {
+pub(in crate::peers) fn trouble(error: io::Error) -> Trouble {
     use rustls::Error as Tls;
     if error.kind() == io::ErrorKind::InvalidData && error.get_ref().is_some_and(|inner| !inner.is::<Tls>()) {
         return Trouble::Refused(Refusal::new(&codes::PEER_NONSENSE, error.to_string()));

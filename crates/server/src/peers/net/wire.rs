@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 /// The longest frame: an entry of the log is at most 32 MiB, and something goes around it.
 pub(super) const FRAME_BYTES_MAX: usize = 40 << 20;
 /// The longest message of a greeting: names and texts are short.
-pub(super) const GREETING_BYTES_MAX: usize = 8 << 10;
+pub(in crate::peers) const GREETING_BYTES_MAX: usize = 8 << 10;
 /// What is asked of the stream at once.
 const READ_BYTES: usize = 64 << 10;
 /// A buffer that has grown beyond it for a long frame is given back.
@@ -19,9 +19,9 @@ const BUFFER_KEPT_MAX: usize = 1 << 20;
 const LENGTH_BYTES: usize = 4;
 
 /// The version that this program speaks.
-pub(super) const PROTOCOL: u32 = 1;
+pub(in crate::peers) const PROTOCOL: u32 = 1;
 /// The oldest one that it still understands.
-pub(super) const PROTOCOL_OLDEST: u32 = 1;
+pub(in crate::peers) const PROTOCOL_OLDEST: u32 = 1;
 
 /// The first message of each side.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -76,7 +76,10 @@ pub(super) fn put_sign_of_life(into: &mut BytesMut) {
 }
 
 /// Writes one message.
-pub(super) async fn say(to: &mut (impl AsyncWrite + Unpin), message: &impl Message) -> io::Result<()> {
+pub(in crate::peers) async fn say(
+    to: &mut (impl AsyncWrite + Unpin),
+    message: &impl Message,
+) -> io::Result<()> {
     let mut bytes = BytesMut::new();
     put(message, message.encoded_len(), &mut bytes);
     to.write_all(&bytes).await?;
@@ -85,14 +88,14 @@ pub(super) async fn say(to: &mut (impl AsyncWrite + Unpin), message: &impl Messa
 
 /// Messages that come over a stream.
 #[derive(Debug)]
-pub(super) struct Incoming {
+pub(in crate::peers) struct Incoming {
     buffer: BytesMut,
     bytes_max: usize,
 }
 
 impl Incoming {
     /// Refuses longer ones.
-    pub(super) fn new(bytes_max: usize) -> Self {
+    pub(in crate::peers) fn new(bytes_max: usize) -> Self {
         Self { buffer: BytesMut::new(), bytes_max }
     }
 
@@ -102,7 +105,7 @@ impl Incoming {
     }
 
     /// Takes what the stream has. `false`: it has ended. Nothing is lost if the future is dropped.
-    pub(super) async fn fill(&mut self, from: &mut (impl AsyncRead + Unpin)) -> io::Result<bool> {
+    pub(in crate::peers) async fn fill(&mut self, from: &mut (impl AsyncRead + Unpin)) -> io::Result<bool> {
         // A length is only a claim: memory is taken as bytes come, not before.
         if self.buffer.capacity() - self.buffer.len() < READ_BYTES / 4 {
             self.buffer.reserve(READ_BYTES);
@@ -129,7 +132,7 @@ impl Incoming {
     }
 
     /// Waits for a message and reads it.
-    pub(super) async fn hear<M: Message + Default>(
+    pub(in crate::peers) async fn hear<M: Message + Default>(
         &mut self,
         from: &mut (impl AsyncRead + Unpin),
     ) -> io::Result<M> {
