@@ -197,6 +197,7 @@ async fn tick_dispatch(node: Arc<Node>, phases: watch::Receiver<Phase>) {
     let ticking = async {
         loop {
             tokio::time::sleep(DISPATCH_TICK).await;
+            node.gateway().catch_up();
             let now = node.platform().clock.monotonic();
             for hub in node.open_hub_list() {
                 if hub.dispatch().due().is_some_and(|due| due <= now) {

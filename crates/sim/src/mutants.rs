@@ -24,8 +24,8 @@ pub fn all() -> Vec<Mutant> {
     all
 }
 
-/// Seeded bugs that take more accidents in a row than random runs have, or members that come and go:
-/// tests of their own crates play these.
+/// Seeded bugs that take more accidents in a row than random runs have, or members that come and go, or
+/// that sit between nodes of a server: tests of their own crates play these.
 const ELSEWHERE: &[&str] = &[
     "vouched-without-sync",
     "vote-leaves-unvouched",
@@ -35,6 +35,9 @@ const ELSEWHERE: &[&str] = &[
     "members-of-snapshot-forgotten",
     "copy-left-at-start",
     "replica-number-given-again",
+    "older-leader-comes-back",
+    "lost-node-still-leads",
+    "worker-has-more-than-its-slots",
 ];
 
 /// Switches one seeded bug on for this thread, and every other off.

@@ -262,6 +262,14 @@ impl Board {
         id
     }
 
+    /// A worker has so many slots from now on. What it has beyond them it keeps.
+    pub(super) fn resize(&mut self, id: StreamId, limits: PerKind<u32>) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        stream.limits = limits;
+        self.mark(id);
+        Kind::ALL.into_iter().for_each(|kind| self.fill(id, kind));
+    }
+
     /// A worker has gone: what it held is handed out again at once.
     pub(super) fn disconnect(&mut self, id: StreamId) {
         let Some(stream) = self.streams.remove(&id) else { return };

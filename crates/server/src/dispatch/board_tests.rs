@@ -4,6 +4,8 @@
 use engine::id::{InstanceId, LeaseEpoch, Lineage};
 use engine::partition::command::ActivityKey;
 
+#[path = "slots_tests.rs"]
+mod slots_change;
 #[path = "waits_tests.rs"]
 mod waits;
 

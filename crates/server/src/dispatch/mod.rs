@@ -25,6 +25,6 @@ pub use board::{GivenBack, HandOutId, Load, Stage, Standing};
 pub use filter::{Filter, Names};
 pub use offer::{Ended, Kind, Offer, PerKind, Work};
 pub use options::Options;
-pub use shell::{Claims, Dispatch, Grant, Measure, Queue, Worker, WorkerStream};
+pub use shell::{Claims, Dispatch, Grant, Measure, Queue, Slots, Worker, WorkerStream};
 pub use token::{Invalid, Task, Token, TokenKey};
 pub use work_item::{Counts, CountsView, Item, Past};

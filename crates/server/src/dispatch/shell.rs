@@ -173,19 +173,32 @@ impl Dispatch {
 
     /// A worker is there; it leaves when the stream is dropped.
     pub fn connect(&self, worker: Worker) -> WorkerStream {
+        let slots = self.slots(&worker);
+        let places = slots.turns.saturating_add(slots.activities).saturating_add(slots.batches);
+        self.connect_with(worker, slots, places)
+    }
+
+    /// A worker that is connected to another node, with its share of the slots, which may change.
+    pub fn connect_far(&self, worker: Worker) -> WorkerStream {
+        let slots = self.slots(&worker);
+        self.connect_with(worker, slots, self.0.options.slots_max.saturating_mul(3))
+    }
+
+    /// The slots that a worker gets which asks for these.
+    pub fn slots(&self, worker: &Worker) -> PerKind<u32> {
         let options = &self.0.options;
-        let limits = PerKind {
+        PerKind {
             turns: options.slots(worker.slots.turns),
             activities: options.slots(worker.slots.activities),
             batches: options.slots(worker.slots.batches),
-        };
-        // Each slot has at most one item on its way, so a send never finds the channel full.
-        let capacity =
-            usize::try_from(limits.turns.saturating_add(limits.activities).saturating_add(limits.batches))
-                .unwrap_or(1);
-        let (sender, receiver) = mpsc::channel(capacity.max(1));
+        }
+    }
+
+    /// Each slot has at most one item on its way, so a send never finds the channel full.
+    fn connect_with(&self, worker: Worker, slots: PerKind<u32>, places: u32) -> WorkerStream {
+        let (sender, receiver) = mpsc::channel(usize::try_from(places).unwrap_or(1).max(1));
         let mut inner = self.lock();
-        let id = inner.board.connect(worker.filter, limits);
+        let id = inner.board.connect(worker.filter, slots);
         if !inner.closed {
             inner.routes.insert(id, Route { sender, past: worker.past });
         }
@@ -452,6 +465,25 @@ impl WorkerStream {
     /// The next encoded `WorkItem`; `None` once dispatch is closed.
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
         self.receiver.poll_recv(context)
+    }
+
+    /// Its worker's slots.
+    pub fn slots(&self) -> Slots {
+        Slots { dispatch: self.dispatch.clone(), id: self.id }
+    }
+}
+
+/// Changes how many items a connected worker may have at once.
+#[derive(Debug, Clone)]
+pub struct Slots {
+    dispatch: Dispatch,
+    id: StreamId,
+}
+
+impl Slots {
+    /// It has so many from now on, at most as many as it was connected with, or is allowed.
+    pub fn set(&self, slots: PerKind<u32>) {
+        self.dispatch.change(|board| board.resize(self.id, slots));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Keeps couriers going: one for each subscription of each partition of each open hub.
 //!
-//! A hub that opens has its feeds configured as the settings say, then its couriers begin. They end
-//! with the hub or the server; what they knew is in the log. Posts of a node at once are bounded.
+//! Whoever begins to lead a partition configures its feed as the settings say, then its couriers begin.
+//! They end with the leadership, the hub or the server; what they knew is in the log. Posts of a node at once are bounded.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::courier::{Courier, Outcome, Step, Terms, pause_after};
 use super::envelope::{self, Origin};
 use super::post::{self, Connections, Post};
 use crate::config::Subscription;
-use crate::node::{Hub, Node, for_each_open_hub};
+use crate::node::{Hub, Node, for_each_open_hub, while_led_here};
 use crate::observe::codes;
 use crate::partition::messages::Unavailable;
 
@@ -42,33 +42,59 @@ pub async fn run(node: Arc<Node>, stop: impl Future<Output = ()>) {
     for_each_open_hub(&node, stop, |hub| serve_hub(Arc::clone(&shared), hub)).await;
 }
 
-/// Configures the feeds of a hub and runs its couriers; returns only where there is nothing to do.
+/// Serves the partitions of a hub that are led here.
 async fn serve_hub(shared: Arc<Shared>, hub: Arc<Hub>) {
     let settings = &shared.node.config().events;
     let subscriptions: Vec<Subscription> =
         settings.subscriptions.iter().filter(|known| known.hub == hub.name()).cloned().collect();
     let is_kept = !subscriptions.is_empty() || settings.keeps(hub.name());
-    let keep = if is_kept { settings.keep } else { 0 };
-    let mut couriers = JoinSet::new();
+    let serving = Arc::new(Serving {
+        keep: if is_kept { settings.keep } else { 0 },
+        subscriptions,
+        shared: Arc::clone(&shared),
+        hub: Arc::clone(&hub),
+    });
+    let mut partitions = JoinSet::new();
     for partition in (0..hub.partitions()).map(PartitionId) {
-        let names = subscriptions.iter().map(|known| known.name.clone()).collect();
-        let standing = configured(&hub, partition, ConfigureFeed { keep, subscriptions: names }).await;
-        for subscription in &subscriptions {
+        let Some(route) = hub.route(partition) else { continue };
+        let serving = Arc::clone(&serving);
+        partitions.spawn(while_led_here(route, move || Arc::clone(&serving).serve(partition)));
+    }
+    while partitions.join_next().await.is_some() {}
+}
+
+/// What is to be done for each partition of a hub.
+#[derive(Debug)]
+struct Serving {
+    shared: Arc<Shared>,
+    hub: Arc<Hub>,
+    subscriptions: Vec<Subscription>,
+    keep: u64,
+}
+
+impl Serving {
+    /// Configures the partition's feed and runs its couriers, for as long as somebody lets it.
+    async fn serve(self: Arc<Self>, partition: PartitionId) {
+        let names = self.subscriptions.iter().map(|known| known.name.clone()).collect();
+        let wanted = ConfigureFeed { keep: self.keep, subscriptions: names };
+        let standing = configured(&self.hub, partition, wanted).await;
+        let mut couriers = JoinSet::new();
+        for subscription in &self.subscriptions {
             let upto = standing.subscriptions.iter().find(|known| known.name == subscription.name);
             let upto = upto.map_or(standing.last, |known| known.upto);
             let run = Run {
-                shared: Arc::clone(&shared),
-                hub: Arc::clone(&hub),
+                shared: Arc::clone(&self.shared),
+                hub: Arc::clone(&self.hub),
                 partition,
                 lineage: standing.lineage,
                 subscription: subscription.clone(),
             };
             couriers.spawn(run.go(upto));
         }
+        while couriers.join_next().await.is_some() {}
+        // Nothing to do until another leadership.
+        std::future::pending::<()>().await;
     }
-    while couriers.join_next().await.is_some() {}
-    // Nothing to do for this hub as long as it is open.
-    std::future::pending::<()>().await;
 }
 
 /// The standing of a partition's feed once it is as it should be.

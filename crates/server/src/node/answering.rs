@@ -28,6 +28,7 @@ impl Hub {
 
     /// A worker gives an item back undone.
     pub fn abandoned(&self, token: &Token) {
+        self.gateway.answered(token);
         if !self.gives_back(token, false) {
             self.dispatch().abandoned(token);
         }
@@ -35,6 +36,7 @@ impl Hub {
 
     /// An answer cannot be used: the item goes to another worker, or to this one again.
     pub fn spoilt(&self, token: &Token) {
+        self.gateway.answered(token);
         if !self.gives_back(token, true) {
             self.dispatch().spoilt(token);
         }
@@ -65,6 +67,7 @@ struct Answering<'a> {
 
 impl<'a> Answering<'a> {
     fn begin(hub: &'a Hub, token: &'a Token) -> Self {
+        hub.gateway.answered(token);
         hub.dispatch().answered(token);
         Self { hub, token, open: true }
     }

@@ -19,13 +19,15 @@ use engine::time::Timestamp;
 use super::Member;
 use super::counting::Counted;
 use super::payloads;
-use crate::dispatch::{Dispatch, Kind};
+use crate::dispatch::{Dispatch, Kind, Worker};
 use crate::observe::metrics::HubMetrics;
 use crate::partition::mailbox::Admission;
 use crate::partition::messages::{Answer, Outcome, Question, Request, Unavailable};
 use crate::partition::outside::HubLinks;
-use crate::partition::watch::{Until, Watch};
+use crate::partition::watch::{Until, Watch, Watchers};
+use crate::peers::gateway::Gateway;
 use crate::peers::route::{Answered, Route};
+use crate::peers::work::Items;
 
 /// A task hub that is open on this node.
 #[derive(Debug)]
@@ -36,6 +38,7 @@ pub struct Hub {
     pub(super) partitions: Vec<Member>,
     pub(super) links: Arc<HubLinks>,
     pub(super) admission: Admission,
+    pub(super) gateway: Arc<Gateway>,
 }
 
 impl Hub {
@@ -247,6 +250,22 @@ impl Hub {
         question: Question,
     ) -> Result<Answer, Unavailable> {
         self.member(partition)?.route.ask(&self.admission, question, None).await
+    }
+
+    /// Connects a worker: its items come from wherever they are, until it drops them.
+    pub fn connect(&self, worker: Worker) -> Items {
+        self.gateway.connect(self, worker)
+    }
+
+    /// Those who wait on instances.
+    pub(crate) fn watchers(&self) -> &Watchers {
+        &self.links.watchers
+    }
+
+    /// A partition is led by others than before: who waits for its instances waits there, and reads
+    /// again.
+    pub(crate) fn moved(&self, partition: PartitionId) {
+        self.links.watchers.moved(|instance| instance.partition(self.partitions()) == partition);
     }
 
     /// The way to a partition; `None`: there is no such partition.

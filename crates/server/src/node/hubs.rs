@@ -22,6 +22,7 @@ use crate::partition::messages::{Answer, Outcome, Question, Request, Unavailable
 use crate::partition::outside::{Claimed, HubLinks};
 use crate::partition::watch::Watchers;
 use crate::peers::route::Route;
+use crate::peers::waits::Elsewhere;
 
 /// The number of a hub's first signing key.
 const FIRST_KEY: u32 = 1;
@@ -296,43 +297,45 @@ impl Node {
         let claims = Box::new(Claimed(Arc::clone(&routes)));
         let metrics = self.metrics.hub(&view.name);
         let measure = dispatch::Measure { clock: Arc::clone(&self.platform.clock), metrics: metrics.clone() };
+        let elsewhere = Elsewhere::new(view.id, Arc::clone(&routes), Arc::clone(self.gateway()));
         let links = Arc::new(HubLinks {
             dispatch: Dispatch::new(view.id, signing, options, claims, measure),
             routes,
-            watchers: Watchers::default(),
+            watchers: Watchers::new(elsewhere),
             metrics,
             feeds: watched(view.partitions),
             schedules: watched(view.partitions),
         });
-        let mut partitions = Vec::new();
-        for (id, route) in (0..view.partitions).map(PartitionId).zip(links.routes.iter()) {
-            let member = Member::new(route.clone(), self.uploads.clone());
-            if self.has_replica() {
-                let machine = Machine::Partition { id, of: view.partitions };
-                let opened = self.open_partition(
-                    view.id,
-                    machine,
-                    &Seated::first(),
-                    (Some(Arc::clone(&links)), view.mode),
-                );
-                member.opened(
-                    opened.map_err(|halt| {
-                        HubError::Open(format!("partition {id} of {:?}: {halt}", view.name))
-                    })?,
-                );
-            }
-            partitions.push(member);
-        }
+        let member = |route: &Route| Member::new(route.clone(), self.uploads.clone());
         let hub = Arc::new(Hub {
             id: view.id,
             name: view.name.clone(),
             key,
-            partitions,
+            partitions: links.routes.iter().map(member).collect(),
             links,
             admission: Admission::new(ADMITTED_MAX),
+            gateway: Arc::clone(self.gateway()),
         });
+        // Before anything leads: others answer to that at once.
         self.gateway().serve_hub(Arc::clone(&hub));
+        if let Err(error) = self.open_replicas(view, &hub) {
+            self.gateway().close_hub(view.id);
+            return Err(error);
+        }
         Ok(hub)
+    }
+
+    fn open_replicas(&self, view: &HubView, hub: &Hub) -> Result<(), HubError> {
+        let here = hub.partitions.iter().filter(|_| self.has_replica());
+        for (id, member) in (0..view.partitions).map(PartitionId).zip(here) {
+            let machine = Machine::Partition { id, of: view.partitions };
+            let links = Some(Arc::clone(&hub.links));
+            let opened = self
+                .open_partition(view.id, machine, &Seated::first(), (links, view.mode))
+                .map_err(|halt| HubError::Open(format!("partition {id} of {:?}: {halt}", view.name)))?;
+            member.opened(opened);
+        }
+        Ok(())
     }
 
     /// Nobody reaches the hub any more. Its partitions stay with their runners, so that bringing it

@@ -40,7 +40,7 @@ use self::cluster::copies;
 use self::cluster::{Place, Seats};
 pub use self::entities::{EntityPlace, States};
 pub use self::hub::Hub;
-pub(crate) use self::hub_tasks::for_each_open_hub;
+pub(crate) use self::hub_tasks::{for_each_open_hub, while_led_here};
 pub use self::hubs::{HUB_DEFAULT, HubError};
 use self::member::Member;
 pub use self::start::{Platform, StartError};

@@ -3,7 +3,7 @@
 //! Not here: the bugs themselves; each sits at the line it breaks, behind `active("its-name")`.
 //! Without the feature `mutants` the question is constantly answered with no.
 
-/// The seeded bugs of the partition core.
+/// The seeded bugs of the partition core, and of what other nodes are told and believed.
 pub const ALL: &[&str] = &[
     "reply-before-commit",
     "activity-offered-before-commit",
@@ -20,6 +20,9 @@ pub const ALL: &[&str] = &[
     "messages-sent-without-their-payloads",
     "rows-kept-when-replaced",
     "wanted-members-forgotten",
+    "older-leader-comes-back",
+    "lost-node-still-leads",
+    "worker-has-more-than-its-slots",
 ];
 
 #[cfg(feature = "mutants")]

@@ -187,6 +187,8 @@ impl Outside {
                 self.lead.ended();
                 if let Some(hub) = hub {
                     hub.dispatch.reset(self.partition);
+                    let count = u32::try_from(hub.routes.len()).unwrap_or(u32::MAX);
+                    hub.watchers.not_led(|instance| instance.partition(count) == self.partition);
                 }
             }
             // The catalog has no work, no peers and no watchers.

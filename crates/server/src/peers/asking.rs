@@ -11,8 +11,8 @@ use bytes::Bytes;
 use engine::id::NodeId;
 use tokio::sync::oneshot;
 
-use super::frame::{Call, Told};
-use super::links::{Lane, Links};
+use super::frame::{Call, Kind, Told};
+use super::post::Post;
 
 /// See the file's header. Numbers of calls are never used again within a process.
 #[derive(Debug, Default)]
@@ -41,14 +41,14 @@ impl Asking {
     }
 
     /// Sends a call; `None`: it was not sent.
-    pub(super) fn call(&self, links: &Links, node: NodeId, mut call: Call) -> Option<Called<'_>> {
+    pub(super) fn call(&self, post: &Post, node: NodeId, mut call: Call) -> Option<Called<'_>> {
         let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         let (told, receiver) = oneshot::channel();
         // Open before it is sent: the session may end in between, and must find it.
         self.lock().insert(number, Open { node, told });
         let called = Called { asking: self, number, told: receiver };
         call.call = number;
-        links.send(node, Lane::Urgent, super::frame::Kind::Call(call)).then_some(called)
+        post.send_now(node, Kind::Call(call)).then_some(called)
     }
 
     /// What came of a call.

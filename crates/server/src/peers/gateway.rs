@@ -8,28 +8,32 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use bytes::Bytes;
-use engine::id::{HubId, NodeId, PartitionId};
+use engine::id::{HubId, InstanceId, NodeId, PartitionId};
 
 use super::asking::{Asking, Called};
 use super::calls::{self, Malformed};
 use super::frame::{Call, Frame, Kind, Leads, Told};
-use super::links::{Hears, Lane, Links, Peer};
+use super::links::{Hears, Links, Peer};
+use super::post::Post;
 use super::route::Route;
 use super::routing::{Key, Rank, Routing};
-use crate::dispatch::{Dispatch, Token};
+use super::work::{Desk, Items, given_back, hubs_of};
+use crate::dispatch::{Dispatch, Token, Worker};
 use crate::ingress::auth::{Action, Principal, Resource, authorize};
 use crate::node::Hub;
 use crate::partition::address::{Address, Tells, Waiting};
 use crate::partition::mailbox::Admission;
 use crate::partition::messages::{Answer, Event, Outcome, Unavailable};
+use crate::partition::watch::Until;
 
 /// See the file's header.
 #[derive(Debug)]
 pub struct Gateway {
     me: NodeId,
-    links: Links,
+    post: Arc<Post>,
     routing: Routing,
     asking: Asking,
+    desk: Desk,
     served: RwLock<Served>,
     /// Hears what is between replicas and of the catalog.
     replicas: OnceLock<Arc<dyn Hears>>,
@@ -55,9 +59,10 @@ impl Gateway {
     pub fn new(me: NodeId, links: Links) -> Arc<Self> {
         Arc::new(Self {
             me,
-            links,
+            post: Arc::new(Post::new(links)),
             routing: Routing::default(),
             asking: Asking::default(),
+            desk: Desk::default(),
             served: RwLock::default(),
             replicas: OnceLock::new(),
         })
@@ -75,12 +80,12 @@ impl Gateway {
 
     /// The way to other nodes.
     pub fn links(&self) -> &Links {
-        &self.links
+        self.post.links()
     }
 
     /// Whether there can be no other nodes.
     pub(super) fn is_alone(&self) -> bool {
-        !self.links.are_some()
+        !self.links().are_some()
     }
 
     /// Who hears `Raft`, `Rows`, `RowsTaken` and `CatalogMoved`, and each session's begin and end after
@@ -104,9 +109,14 @@ impl Gateway {
         self.served.write().unwrap_or_else(PoisonError::into_inner).hubs.insert(hub.id(), hub);
     }
 
-    /// A hub is gone.
-    pub(crate) fn forget_hub(&self, hub: HubId) {
+    /// Others may not ask a hub through this node any more.
+    pub(crate) fn close_hub(&self, hub: HubId) {
         self.served.write().unwrap_or_else(PoisonError::into_inner).hubs.remove(&hub);
+    }
+
+    /// A hub is gone for good.
+    pub(crate) fn forget_hub(&self, hub: HubId) {
+        self.close_hub(hub);
         self.routing.forget(hub);
     }
 
@@ -120,22 +130,63 @@ impl Gateway {
         self.served.read().unwrap_or_else(PoisonError::into_inner).hubs.get(&hub).cloned()
     }
 
-    pub(super) fn send(&self, to: NodeId, kind: Kind) -> bool {
-        self.links.send(to, Lane::Urgent, kind)
+    /// Sends a frame, now or when there is room. It is gone with the session.
+    pub(super) fn send(&self, to: NodeId, kind: Kind) {
+        self.post.send(to, kind);
+    }
+
+    /// Sends what has found no room. To be called now and then.
+    pub fn catch_up(&self) {
+        self.post.catch_up();
+    }
+
+    /// Connects a worker of a hub, wherever its partitions are led.
+    pub(crate) fn connect(self: &Arc<Self>, hub: &Hub, worker: Worker) -> Items {
+        Items::connect(self, hub, worker)
+    }
+
+    pub(super) fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    /// A worker's answer passes through here, on its way to wherever it goes.
+    pub(crate) fn answered(&self, token: &Token) {
+        if !self.is_alone() {
+            self.desk.answered(token);
+        }
+    }
+
+    /// Divides the slots of a hub's workers among those who lead its partitions now.
+    pub(super) fn divide(&self, hub: HubId) {
+        if !self.is_alone() {
+            self.desk.divide(self.me, hub, || self.routing.leaders(hub), &self.post);
+        }
+    }
+
+    /// Others lead than before, or nobody does.
+    fn moved(&self, keys: &[Key]) {
+        hubs_of(keys).into_iter().for_each(|hub| self.divide(hub));
+        for (hub, partition) in keys {
+            if let Some(hub) = self.hub(*hub) {
+                hub.moved(*partition);
+            }
+        }
     }
 
     pub(super) fn call(&self, node: NodeId, call: Call) -> Option<Called<'_>> {
-        self.asking.call(&self.links, node, call)
+        self.asking.call(&self.post, node, call)
     }
 
     pub(super) fn begins(&self, key: Key, rank: Rank, address: &Address) {
         let told = self.routing.begins(key, rank, address.clone());
         self.tell_all(told, &leads(key, rank, false));
+        self.divide(key.0);
     }
 
     pub(super) fn ended(&self, key: Key, rank: Rank) {
         let told = self.routing.ended(key, rank);
         self.tell_all(told, &leads(key, rank, true));
+        self.divide(key.0);
     }
 
     fn tell_all(&self, told: Vec<NodeId>, leads: &Leads) {
@@ -223,13 +274,38 @@ impl Gateway {
             true => calls::answer(&Err(Unavailable::NotLeading)),
             false => calls::outcome(&Err(Unavailable::Unknown)),
         };
-        Caller { links: self.links.clone(), node, call: call.call, unknown: Some(unknown), answers }
+        Caller { post: Arc::clone(&self.post), node, call: call.call, unknown: Some(unknown), answers }
     }
 
     /// A node is not heard any more.
     fn is_lost(&self, node: NodeId) {
-        self.routing.lost(node);
+        self.post.lost(node);
+        let led = self.routing.lost(node);
         self.asking.lost(node);
+        self.desk.lost(node);
+        let served = self.served.read().unwrap_or_else(PoisonError::into_inner);
+        let hubs: Vec<Arc<Hub>> = served.hubs.values().cloned().collect();
+        drop(served);
+        hubs.iter().for_each(|hub| hub.watchers().lost(node));
+        self.moved(&led);
+    }
+
+    fn leads(&self, from: NodeId, leads: &Leads) {
+        if self.routing.heard(from, leads) {
+            self.moved(&[(HubId(leads.hub), PartitionId(leads.partition))]);
+        }
+    }
+
+    fn with_hub(&self, hub: u32, then: impl FnOnce(&Hub)) {
+        if let Some(hub) = self.hub(HubId(hub)) {
+            then(&hub);
+        }
+    }
+
+    fn with_instance(&self, hub: u32, instance: &str, then: impl FnOnce(&Hub, &InstanceId)) {
+        if let Ok(instance) = InstanceId::parse(instance) {
+            self.with_hub(hub, |hub| then(hub, &instance));
+        }
     }
 
     /// Whether a node may have this node do something.
@@ -245,6 +321,7 @@ impl Hears for Gateway {
             self.is_lost(peer.node);
             self.routing.connected(peer.node);
         }
+        self.post.connected(peer.node);
         self.introduce(peer.node);
         self.replicas.get().inspect(|replicas| replicas.connected(peer));
     }
@@ -254,26 +331,32 @@ impl Hears for Gateway {
             return;
         }
         match frame.kind {
-            Some(Kind::Leads(leads)) => {
-                self.routing.heard(from, &leads);
-            }
+            Some(Kind::Leads(leads)) => self.leads(from, &leads),
+            Some(Kind::Leaving(_)) => self.moved(&self.routing.leads_no_more(from)),
             Some(Kind::Call(call)) => self.called(from, &call),
             Some(Kind::Told(told)) => self.asking.told(from, told),
-            Some(Kind::Leaving(_)) => {
-                self.routing.leads_no_more(from);
+            Some(Kind::WorkerGone(gone)) => self.desk.far_gone(from, gone.worker),
+            Some(Kind::Work(work)) => self.desk.work(from, work, |hub| self.hub(hub), &self.post),
+            Some(Kind::Worker(worker)) => {
+                self.with_hub(worker.hub, |hub| self.desk.far_worker(from, hub, worker, &self.post));
+            }
+            Some(Kind::GivenBack(back)) => self.with_hub(back.hub, |hub| given_back(hub, &back)),
+            Some(Kind::Watch(watch)) => {
+                let until = if watch.until_ended { Until::Ended } else { Until::Changed };
+                let watched = |hub: &Hub, id: &InstanceId| hub.watchers().watch_from(from, id, until);
+                self.with_instance(watch.hub, &watch.instance, watched);
+            }
+            Some(Kind::Unwatch(watch)) => {
+                let unwatched = |hub: &Hub, id: &InstanceId| hub.watchers().unwatch_from(from, id);
+                self.with_instance(watch.hub, &watch.instance, unwatched);
+            }
+            Some(Kind::Changed(changed)) => {
+                let woken = |hub: &Hub, id: &InstanceId| hub.watchers().wake(id, changed.ended);
+                self.with_instance(changed.hub, &changed.instance, woken);
             }
             Some(Kind::Raft(_) | Kind::Rows(_) | Kind::RowsTaken(_) | Kind::CatalogMoved(_)) => {
                 self.replicas.get().inspect(|replicas| replicas.heard(from, frame));
             }
-            Some(
-                Kind::Worker(_)
-                | Kind::WorkerGone(_)
-                | Kind::Work(_)
-                | Kind::GivenBack(_)
-                | Kind::Watch(_)
-                | Kind::Unwatch(_)
-                | Kind::Changed(_),
-            ) => {}
             // Of a later version.
             None => {}
         }
@@ -292,7 +375,7 @@ fn leads((hub, partition): Key, rank: Rank, ended: bool) -> Leads {
 /// Somebody on another node who waits for what comes of a call.
 #[derive(Debug)]
 struct Caller {
-    links: Links,
+    post: Arc<Post>,
     node: NodeId,
     call: u64,
     /// What it is told where nobody knows; `None`: it was told already.
@@ -305,7 +388,7 @@ impl Caller {
     fn say(&mut self, outcome: Bytes) {
         self.unknown = None;
         if self.call > 0 {
-            self.links.send(self.node, Lane::Urgent, Kind::Told(Told { call: self.call, outcome }));
+            self.post.send(self.node, Kind::Told(Told { call: self.call, outcome }));
         }
     }
 

@@ -126,6 +126,15 @@ impl Route {
         Self { key, leading, gateway }
     }
 
+    /// Waits until this node leads, or does not. Without an end where that can never be.
+    pub(crate) async fn until_here(&self, here: bool) {
+        let mut leading = self.leading.clone();
+        let is = |leading: &Leading| matches!(leading, Leading::Here { .. }) == here;
+        if leading.wait_for(is).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// The other node that leads, if one does.
     pub(crate) fn is_at(&self) -> Option<NodeId> {
         match &*self.leading.borrow() {
@@ -274,7 +283,7 @@ impl Route {
     fn send_back(&self, fill: impl FnOnce(frame::GivenBack) -> frame::GivenBack) -> bool {
         let Some(node) = self.is_at() else { return false };
         let back = fill(frame::GivenBack { hub: self.key.0.0, ..frame::GivenBack::default() });
-        // What does not arrive goes with the session, and the item with it.
+        // It is gone with the session at the most, and with that the item is handed out again.
         self.gateway.send(node, frame::Kind::GivenBack(back));
         true
     }

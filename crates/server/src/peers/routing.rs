@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::frame::Leads;
 use crate::partition::address::Address;
+use crate::partition::mutants;
 
 /// A partition of a hub; hub 0 is the catalog.
 pub type Key = (HubId, PartitionId);
@@ -79,7 +80,7 @@ impl<H> Default for Known<H> {
 impl<H> Known<H> {
     /// Somebody leads; whether this is news.
     fn begins(&mut self, holder: Holder<H>, rank: Rank) -> bool {
-        let counts = rank >= self.highest;
+        let counts = rank >= self.highest || mutants::active("older-leader-comes-back");
         if counts {
             (self.highest, self.holder) = (rank, Some(holder));
         }
@@ -98,7 +99,7 @@ impl<H> Known<H> {
     /// A node is not heard any more; whether it led.
     fn lost(&mut self, node: NodeId) -> bool {
         let led = matches!(self.holder, Some(Holder::Node(holder)) if holder == node);
-        if led {
+        if led && !mutants::active("lost-node-still-leads") {
             self.holder = None;
         }
         led
@@ -132,6 +133,15 @@ impl Entry {
     fn tell(&self) {
         self.told.send_replace(self.known.leading());
     }
+}
+
+/// Who leads partitions of a hub.
+#[derive(Debug, Default)]
+pub(super) struct Leaders {
+    /// This node does.
+    pub(super) here: bool,
+    /// The others.
+    pub(super) nodes: BTreeSet<NodeId>,
 }
 
 /// The table. Its lock is held for its own steps only.
@@ -224,6 +234,23 @@ impl Routing {
         led.collect()
     }
 
+    /// Who leads partitions of a hub.
+    pub(super) fn leaders(&self, hub: HubId) -> Leaders {
+        let inside = self.lock();
+        let of_hub = inside.entries.range((hub, PartitionId(0))..=(hub, PartitionId(u32::MAX)));
+        let mut leaders = Leaders::default();
+        for (_, entry) in of_hub {
+            match entry.known.holder {
+                Some(Holder::Here(_)) => leaders.here = true,
+                Some(Holder::Node(node)) => {
+                    leaders.nodes.insert(node);
+                }
+                None => {}
+            }
+        }
+        leaders
+    }
+
     /// All that this node leads.
     pub(super) fn led_here(&self) -> Vec<(Key, Rank)> {
         let inside = self.lock();
@@ -313,5 +340,19 @@ mod tests {
         assert!(routing.heard(NodeId(2), &Leads { partition: 1_023, ..leads }));
         assert_eq!(routing.lost(NodeId(2)), [(HubId(1), PartitionId(1_023))]);
         assert!(routing.led_here().is_empty());
+    }
+    #[cfg(feature = "mutants")]
+    #[test]
+    fn every_seeded_bug_of_the_table_is_found() {
+        let checks: [fn(); 2] = [
+            the_last_leader_is_known_in_whatever_order_the_nodes_are_heard,
+            a_node_that_is_lost_leads_nothing_and_an_older_leader_does_not_come_back,
+        ];
+        for bug in ["older-leader-comes-back", "lost-node-still-leads"] {
+            mutants::set(Some(bug));
+            let found = checks.iter().any(|check| std::panic::catch_unwind(check).is_err());
+            mutants::set(None);
+            assert!(found, "{bug} is found");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Waits for the ticks of a hub's schedules and proposes them.
 //!
-//! One task a partition, which sleeps until the first tick or until a schedule moves. What it
+//! One task a partition that is led here, which sleeps until the first tick or until a schedule moves. What it
 //! proposes too early, twice or too late the partition refuses, so nothing depends on it but that
 //! ticks come in time.
 
@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::plan::{self, Previous};
-use crate::node::{Hub, Node, for_each_open_hub};
+use crate::node::{Hub, Node, for_each_open_hub, while_led_here};
 use crate::partition::messages::Unavailable;
 
 /// Schedules that are looked at together.
@@ -37,15 +37,15 @@ pub async fn run(node: Arc<Node>, stop: impl Future<Output = ()>) {
 async fn tick_hub(node: Arc<Node>, hub: Arc<Hub>) {
     let mut partitions = JoinSet::new();
     for partition in (0..hub.partitions()).map(PartitionId) {
-        if let Some(moves) = hub.schedule_moves(partition) {
+        if let (Some(moves), Some(route)) = (hub.schedule_moves(partition), hub.route(partition)) {
             let ticker = Ticker { node: Arc::clone(&node), hub: Arc::clone(&hub), partition, moves };
-            partitions.spawn(ticker.go());
+            partitions.spawn(while_led_here(route, move || ticker.clone().go()));
         }
     }
     while partitions.join_next().await.is_some() {}
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Ticker {
     node: Arc<Node>,
     hub: Arc<Hub>,

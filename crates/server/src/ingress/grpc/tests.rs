@@ -17,6 +17,8 @@ use tonic::{Code, Request, Status, Streaming};
 
 #[path = "workers/dialects_tests.rs"]
 mod dialects;
+#[path = "suites/gateways.rs"]
+mod gateways;
 #[path = "suites/limits.rs"]
 mod limits;
 #[path = "suites/payloads.rs"]
@@ -43,6 +45,11 @@ struct Bench {
 
 impl Bench {
     async fn new() -> Self {
+        Self::among(crate::peers::gateway::Gateway::alone()).await
+    }
+
+    /// As a node that others reach by `gateway`.
+    async fn among(gateway: Arc<crate::peers::gateway::Gateway>) -> Self {
         let config = Loader::new(Profile::Dev)
             .flag("--data", "node.data_dir", "/data")
             .flag("--partitions", "hubs.partitions", "2")
@@ -57,7 +64,7 @@ impl Bench {
             calm: || {},
         };
         let metrics = Arc::new(Metrics::new("test", Duration::ZERO));
-        let node = Node::start(config, platform, metrics, crate::node::cluster::Place::alone())
+        let node = Node::start(config, platform, metrics, crate::node::cluster::Place::of(gateway))
             .await
             .expect("the node starts");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -124,6 +131,7 @@ fn tick(node: &Arc<Node>) {
         while let Some(node) = node.upgrade() {
             let now = node.platform().clock.monotonic();
             node.open_hub_list().iter().for_each(|hub| hub.dispatch().tick(now));
+            node.gateway().catch_up();
             drop(node);
             interval.tick().await;
         }

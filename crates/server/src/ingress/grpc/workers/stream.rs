@@ -15,11 +15,12 @@ use tokio::time::{Interval, MissedTickBehavior};
 use tokio_stream::Stream;
 use tonic::{Code, Status};
 
-use crate::dispatch::{Filter, Names, Past, PerKind, Worker, WorkerStream};
+use crate::dispatch::{Filter, Names, Past, PerKind, Worker};
 use crate::ingress::grpc::call::Call;
 use crate::ingress::grpc::server::{Phase, Shared};
 use crate::ingress::grpc::status;
 use crate::observe::codes;
+use crate::peers::work::Items;
 
 /// How often a stream looks whether it was quiet.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -50,7 +51,7 @@ pub(in crate::ingress::grpc) async fn get_work_items(
     let mut look = tokio::time::interval(LOOK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     Ok(WorkItems {
-        items: hub.dispatch().connect(worker),
+        items: hub.connect(worker),
         look,
         quiet_looks: 0,
         stopping: Box::pin(async move { shared.reached(Phase::Draining).await }),
@@ -102,7 +103,7 @@ fn names(filters: impl Iterator<Item = (String, Vec<String>)>) -> Result<Names, 
 
 /// The work items of one worker.
 pub(in crate::ingress::grpc) struct WorkItems {
-    items: WorkerStream,
+    items: Items,
     look: Interval,
     quiet_looks: u32,
     stopping: Pin<Box<dyn Future<Output = ()> + Send>>,

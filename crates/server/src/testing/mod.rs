@@ -1,6 +1,9 @@
 //! What tests of a whole server share.
 //!
-//! Not here: the server, which each test starts as it needs it.
+//! [`cable`] carries frames between nodes of one process. Not here: the server, which each test starts
+//! as it needs it.
+
+pub(crate) mod cable;
 
 use std::net::SocketAddr;
 
