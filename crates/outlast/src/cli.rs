@@ -6,8 +6,8 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    cluster, completions, config, demo, dev, doctor, entity, events, explain, hub, instance, schedule, serve,
-    status,
+    cluster, completions, config, demo, dev, doctor, entity, events, explain, hub, instance, node, partition,
+    schedule, serve, status,
 };
 
 /// Durable orchestrations that outlast machines, racks and regions.
@@ -85,7 +85,13 @@ pub(crate) enum Command {
     /// Schedules: recurring starts of an orchestration
     #[command(subcommand)]
     Schedule(schedule::Schedule),
-    /// Clusters: begin one, let nodes join
+    /// Nodes of the cluster: list, drain, resume, remove
+    #[command(subcommand)]
+    Node(node::Node),
+    /// Partitions: where their replicas are
+    #[command(subcommand)]
+    Partition(partition::Partition),
+    /// Clusters: begin one, let nodes join, see what one survives
     #[command(subcommand)]
     Cluster(cluster::Cluster),
     /// Say what a code means

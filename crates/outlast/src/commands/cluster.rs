@@ -1,7 +1,7 @@
 //! `outlast cluster`: begins a cluster in a data directory, and makes tokens that let others join.
 //!
 //! These work on files of this machine, with or without a server at work on them. Not here: joining, which
-//! `outlast serve --join` does.
+//! `outlast serve --join` does, and what a cluster survives (`plan`), which a server knows.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use server::peers::identity::{founding, tokens};
 
 use crate::api::note;
 use crate::cli::Global;
+use crate::commands::{ask, plan};
 use crate::endpoints::DATA_DIR_DEFAULT;
 use crate::failed::{Exit, Failed};
 use crate::output::{self, Column, Look, Single, cell, column};
@@ -28,6 +29,8 @@ pub(crate) enum Cluster {
     Init(Init),
     /// Make a token that lets one node join
     Token(Token),
+    /// Which single and double failures the layout survives, and what would be moved next
+    Plan,
 }
 
 /// Arguments of `outlast cluster init`.
@@ -70,6 +73,7 @@ impl Cluster {
         match self {
             Self::Init(init) => init.run(global),
             Self::Token(token) => token.run(global),
+            Self::Plan => ask(plan::run(global)),
         }
     }
 }

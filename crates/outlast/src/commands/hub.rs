@@ -33,6 +33,15 @@ pub(crate) enum Hub {
         /// When its activities may run, for all its life [default: the server's setting]
         #[arg(long, value_parser = ["conservative", "speculative"])]
         mode: Option<String>,
+        /// The greatest loss that it is to survive [default: host]
+        #[arg(long, value_parser = ["host", "zone", "region"])]
+        survive: Option<String>,
+        /// How many replicas each partition should have [default: 3]
+        #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=9))]
+        replicas: Option<u32>,
+        /// Create it although all nodes are in one domain of the level to survive
+        #[arg(long)]
+        accept_one_domain: bool,
     },
     /// Delete a task hub; until it is removed it can be brought back
     Delete {
@@ -62,6 +71,8 @@ pub(crate) const COLUMNS: &[Column] = &[
     column("STATE", |hub, _| cell::plain(&hub["state"])),
     column("PARTITIONS", |hub, _| cell::plain(&hub["partitions"])),
     column("MODE", |hub, _| cell::plain(&hub["mode"])),
+    wide("SURVIVE", |hub, _| cell::plain(&hub["survive"])),
+    wide("REPLICAS", |hub, _| cell::plain(&hub["replicas"])),
     column("PENDING", |hub, _| cell::plain(&hub["instances"]["pending"])),
     column("RUNNING", |hub, _| cell::plain(&hub["instances"]["running"])),
     column("SUSPENDED", |hub, _| cell::plain(&hub["instances"]["suspended"])),
@@ -87,13 +98,14 @@ impl Hub {
                 )?;
             }
             Self::Show { name } => show(&api.get(&path::hub(&name)).await?, &look)?,
-            Self::Create { name, partitions, mode } => {
+            Self::Create { name, partitions, mode, survive, replicas, accept_one_domain } => {
                 let mut body = json!({ "name": name });
-                if let Some(partitions) = partitions {
-                    body["partitions"] = partitions.into();
-                }
-                if let Some(mode) = mode {
-                    body["mode"] = mode.into();
+                let numbers = [("partitions", partitions), ("replicas", replicas)];
+                numbers.into_iter().for_each(|(field, number)| set(&mut body, field, number));
+                let words = [("mode", mode), ("survive", survive)];
+                words.into_iter().for_each(|(field, word)| set(&mut body, field, word));
+                if accept_one_domain {
+                    body["one_domain_is_fine"] = true.into();
                 }
                 show(&api.post("/api/v1/hubs", Some(&body)).await?, &look)?;
             }
@@ -119,6 +131,13 @@ impl Hub {
             }
         }
         Ok(Exit::Done)
+    }
+}
+
+/// Puts what was given into a request's body.
+fn set(body: &mut Value, field: &str, value: Option<impl Into<Value>>) {
+    if let Some(value) = value {
+        body[field] = value.into();
     }
 }
 

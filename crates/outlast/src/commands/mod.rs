@@ -14,7 +14,10 @@ pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod hub;
 pub(crate) mod instance;
+pub(crate) mod node;
 mod pages;
+pub(crate) mod partition;
+mod plan;
 pub(crate) mod schedule;
 pub(crate) mod serve;
 pub(crate) mod status;
@@ -36,6 +39,8 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failed> {
         Command::Instance(instance) => ask(instance.run(global)),
         Command::Entity(entity) => ask(entity.run(global)),
         Command::Events(events) => ask(events.run(global)),
+        Command::Node(node) => ask(node.run(global)),
+        Command::Partition(partition) => ask(partition.run(global)),
         Command::Schedule(schedule) => ask(schedule.run(global)),
         Command::Cluster(cluster) => cluster.run(global),
         Command::Explain(explain) => explain.run(global),

@@ -7,12 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
+use engine::catalog::placement::NotPlaced;
 use engine::catalog::{self, HubView, Mode};
 use engine::id::{HubId, PartitionId};
 use storage::{GroupKey, Record};
 use tokio::sync::watch;
 
 use super::hub::Hub;
+use super::layout::ReplicasWanted;
 use super::opening::{CATALOG, Seated, group_key, place_of};
 use super::{ADMITTED_MAX, Member, Node, StartError, log_writer};
 use crate::dispatch::{self, Dispatch, TokenKey};
@@ -54,6 +56,9 @@ pub enum HubError {
     /// Its replicas cannot be where they were to be.
     #[error("the replicas of task hub {0:?} cannot be placed: {1}")]
     NotPlaced(String, catalog::Refusal),
+    /// There are no nodes for its replicas.
+    #[error("task hub {0:?} cannot be placed: {1}")]
+    Unplaceable(String, NotPlaced),
     /// The catalog or a partition does not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -130,8 +135,18 @@ impl Node {
         self.hubs.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
-    /// Creates a hub and opens it.
+    /// Creates a hub as is usual, and opens it.
     pub async fn create_hub(&self, name: &str, partitions: u32, mode: Mode) -> Result<Arc<Hub>, HubError> {
+        self.create_hub_with(name, (partitions, mode), ReplicasWanted::default()).await
+    }
+
+    /// Creates a hub whose partitions are where they survive what is wanted, and opens it.
+    pub async fn create_hub_with(
+        &self,
+        name: &str,
+        (partitions, mode): (u32, Mode),
+        wanted: ReplicasWanted,
+    ) -> Result<Arc<Hub>, HubError> {
         validate(name)?;
         if !(1..=1024).contains(&partitions) {
             return Err(HubError::InvalidPartitions(partitions));
@@ -143,7 +158,10 @@ impl Node {
             partitions,
             key: Bytes::copy_from_slice(&key),
             mode: mode.into(),
-            ..catalog::CreateHub::default()
+            survive: wanted.survive.into(),
+            replicas_target: wanted.target.unwrap_or(0),
+            replicas_min: 0,
+            placements: self.first_placements(name, partitions, wanted).await?,
         });
         self.change_catalog(name, command).await?;
         let view = self.hubs().await?.into_iter().find(|hub| hub.name == name);

@@ -14,6 +14,7 @@ mod feeds;
 pub mod hub;
 mod hub_tasks;
 mod hubs;
+pub mod layout;
 pub mod log_writer;
 mod member;
 mod opening;

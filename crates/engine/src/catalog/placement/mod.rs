@@ -23,7 +23,7 @@ use choose::{Field, Order, Sought};
 pub use domains::Level;
 pub use moves::{Blocked, Cluster, Move, Plan, Why, blocked_by, next_moves};
 pub use outlook::{DomainLoss, GroupOutlook, LevelOutlook, Outlook, outlook};
-pub use refused::{NotPlaced, Passed, Warning};
+pub use refused::{NotPlaced, Passed, Warning, warnings};
 
 /// Voters of the catalog at most: more make its commits slower and its majority no safer.
 const SEEDS_MAX: usize = 9;
@@ -93,7 +93,7 @@ pub fn place(nodes: &[NodeView], loads: &Loads, wish: Wish, now: &[NodeId]) -> R
         return Err(NotPlaced::OneDomain { level, domain, like: like.to_owned(), of, passed });
     }
     let chosen = field.choose();
-    let warnings = refused::warnings(nodes, &field.nodes(&chosen), wish);
+    let warnings = warnings(nodes, &field.nodes(&chosen), wish);
     Ok(Placed { nodes: field.nodes(&chosen), warnings })
 }
 

@@ -113,7 +113,7 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::FewReplicas { placed, target } => {
-                write!(f, "{placed} replicas where there should be {target}: there are no more nodes")
+                write!(f, "{placed} replicas where there should be {target}")
             }
             Self::DomainIsFatal { level, domain, replicas, of } => {
                 let domain = if domain.is_empty() { "without a name" } else { domain.as_str() };
@@ -123,7 +123,8 @@ impl fmt::Display for Warning {
     }
 }
 
-pub(super) fn warnings(nodes: &[NodeView], chosen: &[NodeId], wish: Wish) -> Vec<Warning> {
+/// What a hub wants and does not have where its replicas are on these nodes.
+pub fn warnings(nodes: &[NodeView], chosen: &[NodeId], wish: Wish) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let (placed, target) = (chosen.len(), wish.target);
     if placed < target {

@@ -184,7 +184,7 @@ fn what_cannot_be_placed_is_explained_by_elimination() {
     assert_eq!(
         warnings,
         [
-            "2 replicas where there should be 3: there are no more nodes",
+            "2 replicas where there should be 3",
             "the loss of the zone /eu/1 takes 2 of 2 replicas: no majority"
         ]
     );

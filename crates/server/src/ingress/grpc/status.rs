@@ -51,7 +51,9 @@ pub(super) fn hub(error: &HubError) -> Status {
         HubError::NotDeleted(_) => (&codes::HUB_NOT_DELETED, Code::FailedPrecondition),
         HubError::InvalidName(_) => (&codes::HUB_NAME_INVALID, Code::InvalidArgument),
         HubError::InvalidPartitions(_) => (&codes::PARAMETER_INVALID, Code::InvalidArgument),
-        HubError::NotPlaced(..) => (&codes::PARAMETER_INVALID, Code::FailedPrecondition),
+        HubError::NotPlaced(..) | HubError::Unplaceable(..) => {
+            (&codes::HUB_NOT_PLACEABLE, Code::FailedPrecondition)
+        }
         HubError::Unavailable(error) => return unavailable(error),
         HubError::Open(_) => (&codes::UNAVAILABLE, Code::Unavailable),
     };

@@ -7,6 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use engine::catalog::{self, NodeView};
 use engine::id::{EntityId, InstanceId};
 use engine::partition::command::Command;
 use engine::partition::effect::Reply;
@@ -18,6 +19,7 @@ use super::feed::{Letter, Resend, SubscriptionStatus};
 use super::model::{History, Hub, Instance, NewHub, NodeStatus, Status};
 use super::problem::Problem;
 use super::schedules::Schedule;
+use crate::node::layout::Layout;
 
 /// An answer to come.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send + 'a>>;
@@ -66,6 +68,10 @@ pub trait Backend: Send + Sync + 'static {
     fn undelete_hub(&self, name: String) -> Answer<'_, Hub>;
     /// Removes a deleted hub for good.
     fn remove_hub(&self, name: String) -> Answer<'_, ()>;
+    /// The cluster's nodes, hubs and placements.
+    fn layout(&self) -> Answer<'_, Layout>;
+    /// Changes what the catalog says of a node.
+    fn change_node(&self, command: catalog::Command) -> Answer<'_, NodeView>;
     /// Carries out a command for an instance.
     fn ask(&self, hub: String, id: InstanceId, command: Command) -> Answer<'_, Reply>;
     /// An instance, values included.

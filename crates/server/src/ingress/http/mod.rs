@@ -8,6 +8,8 @@
 //! into JSON.
 
 mod backend;
+#[expect(unused_qualifications, reason = "in what utoipa's macros write")]
+mod cluster;
 mod cursor;
 #[expect(unused_qualifications, reason = "in what utoipa's macros write")]
 mod entities;
@@ -41,6 +43,10 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::MethodRouter;
 
 pub use backend::{Answer, Backend, Filter, Page};
+pub use cluster::{
+    ClusterNode, ClusterNodeList, ClusterPlan, DomainPlan, HubDistance, LevelPlan, Partition, PartitionList,
+    PlannedMove, Replica, StuckReplica,
+};
 pub use entities::{Entity, EntityFilter, EntityList, EntityLock, EntityPage};
 pub use feed::{EventList, Letter, LetterList, Resend, Resent, SubscriptionList, SubscriptionStatus};
 pub use model::*;

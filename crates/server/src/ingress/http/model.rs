@@ -121,6 +121,10 @@ pub struct Hub {
     pub partitions: u32,
     /// When its activities may run; fixed when it was created.
     pub mode: HubMode,
+    /// The greatest loss that its partitions are to survive.
+    pub survive: HubSurvive,
+    /// How many replicas each partition should have.
+    pub replicas: u32,
     /// When it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<String>,
@@ -179,6 +183,27 @@ pub struct NewHub {
     pub partitions: Option<u32>,
     /// The node's setting where absent.
     pub mode: Option<HubMode>,
+    /// The greatest loss that its partitions are to survive; `host` where absent.
+    pub survive: Option<HubSurvive>,
+    /// How many replicas each partition should have; 3 where absent.
+    #[schema(minimum = 1, maximum = 9)]
+    #[serde(default, deserialize_with = "whole_number")]
+    pub replicas: Option<u32>,
+    /// Create it although all nodes are in one domain of the level to survive.
+    #[serde(default)]
+    pub one_domain_is_fine: bool,
+}
+
+/// The greatest loss that a hub's partitions are to survive, where the cluster has enough nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum HubSurvive {
+    /// Any one node.
+    Host,
+    /// Any one zone: the second level of the fault domains.
+    Zone,
+    /// Any one region: the first level of the fault domains.
+    Region,
 }
 
 /// JSON does not tell 8 from 8.0.

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use engine::catalog::HubView;
+use engine::catalog::{self, HubView, NodeView, Survive};
 use engine::id::{EntityId, InstanceId, PartitionId};
 use engine::partition::command::Command;
 use engine::partition::effect::Reply;
@@ -19,6 +19,7 @@ use prost::Message as _;
 use tokio::sync::watch;
 
 use super::backend::{Answer, Backend, Filter, Page};
+use super::cluster;
 use super::entities::{self, Entity, EntityFilter, EntityPage};
 use super::feed::{self, Letter, Resend, SubscriptionStatus};
 use super::model::{self, NewHub, NodeStatus, SCHEMA, Status, Warning};
@@ -27,6 +28,7 @@ use super::schedules::{self, Schedule};
 use super::shapes;
 use crate::config::Config;
 use crate::dispatch::{GivenBack, Kind, Queue};
+use crate::node::layout::{Layout, ReplicasWanted};
 use crate::node::{Hub, HubError, Node, Platform};
 use crate::observe::metrics::Metrics;
 use crate::observe::{codes, health, rfc3339};
@@ -312,7 +314,8 @@ fn from_hub(error: &HubError) -> Problem {
         HubError::Exists(_) => &codes::HUB_EXISTS,
         HubError::NotDeleted(_) => &codes::HUB_NOT_DELETED,
         HubError::InvalidName(_) => &codes::HUB_NAME_INVALID,
-        HubError::InvalidPartitions(_) | HubError::NotPlaced(..) => &codes::BODY_INVALID,
+        HubError::InvalidPartitions(_) => &codes::BODY_INVALID,
+        HubError::NotPlaced(..) | HubError::Unplaceable(..) => &codes::HUB_NOT_PLACEABLE,
         HubError::Unavailable(inner) => return unavailable(inner.clone()),
         HubError::Open(_) => &codes::PARTITION_HALTED,
     };
@@ -347,7 +350,12 @@ impl Backend for NodeApi {
             let settings = &self.config.hubs;
             let partitions = new.partitions.unwrap_or(settings.partitions);
             let mode = new.mode.map_or(settings.mode, shapes::mode_of);
-            let created = self.node()?.create_hub(&new.name, partitions, mode).await;
+            let wanted = ReplicasWanted {
+                survive: new.survive.map_or(Survive::Host, shapes::survive_of),
+                target: new.replicas,
+                one_domain_is_fine: new.one_domain_is_fine,
+            };
+            let created = self.node()?.create_hub_with(&new.name, (partitions, mode), wanted).await;
             created.map_err(|error| from_hub(&error))?;
             self.shown(&new.name).await
         })
@@ -369,6 +377,17 @@ impl Backend for NodeApi {
 
     fn remove_hub(&self, name: String) -> Answer<'_, ()> {
         Box::pin(async move { self.node()?.remove_hub(&name).await.map_err(|error| from_hub(&error)) })
+    }
+
+    fn layout(&self) -> Answer<'_, Layout> {
+        Box::pin(async { self.node()?.layout().await.map_err(unavailable) })
+    }
+
+    fn change_node(&self, command: catalog::Command) -> Answer<'_, NodeView> {
+        Box::pin(async move {
+            let reply = self.node()?.change_layout(command).await.map_err(unavailable)?;
+            cluster::changed(reply)
+        })
     }
 
     fn ask(&self, hub: String, id: InstanceId, command: Command) -> Answer<'_, Reply> {

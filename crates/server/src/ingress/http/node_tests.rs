@@ -154,3 +154,25 @@ async fn a_stop_does_not_wait_for_those_who_wait() {
     stopped.expect("it stops");
     assert_eq!(answer.0, 202, "{answer:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_alone_holds_everything_and_survives_no_zone() {
+    let disk = SimDisk::new(5);
+    let server = Server::start(config(), platform(&disk)).await.expect("it starts");
+    let client = Client(server.http()[0]);
+    let new = json!({"name": "orders", "replicas": 5});
+    let (_, hub) = client.call("POST", "/api/v1/hubs", Some(new)).await;
+    assert_eq!((&hub["survive"], &hub["replicas"]), (&json!("host"), &json!(5)), "{hub}");
+    let (_, shown) = client.get("/api/v1/hubs/orders/partitions/1").await;
+    assert_eq!(shown["replicas"], json!([{"replica": 1, "node": 1}]), "{shown}");
+    assert_eq!(shown["leader"], 1, "{shown}");
+    let zone = json!({"name": "zoned", "survive": "zone"});
+    let (status, refused) = client.call("POST", "/api/v1/hubs", Some(zone)).await;
+    assert_eq!((status, &refused["code"]), (409, &json!("OL-2063")), "{refused}");
+    let fine = json!({"name": "zoned", "survive": "zone", "one_domain_is_fine": true});
+    assert_eq!(client.call("POST", "/api/v1/hubs", Some(fine)).await.1["survive"], "zone");
+    let (_, plan) = client.get("/api/v1/cluster/plan").await;
+    let losses: Vec<&Value> = plan["hubs"].as_array().expect("hubs").iter().map(|it| &it["losses"]).collect();
+    assert_eq!(losses, [1, 1, 1], "{plan}");
+    server.stop().await.expect("it stops");
+}

@@ -10,6 +10,7 @@ use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{ContentBuilder, Object, Ref, RefOr, ResponseBuilder, Schema};
 use utoipa::{Modify, OpenApi};
 
+use super::cluster::routes as cluster;
 use super::entities::routes as entities;
 use super::feed::routes as feed;
 use super::problem::ProblemBody;
@@ -27,6 +28,8 @@ use super::schedules::routes as schedules;
     paths(
         node::healthz, node::readyz, node::metrics, node::openapi, node::docs, node::explain, node::status,
         hubs::list, hubs::create, hubs::show, hubs::delete, hubs::undelete,
+        cluster::list, cluster::show, cluster::drain, cluster::resume, cluster::remove,
+        cluster::partitions, cluster::partition, cluster::plan,
         instances::list, instances::start, instances::show, instances::history, instances::wait,
         schedules::list, schedules::show, schedules::create, schedules::update, schedules::delete,
         schedules::pause, schedules::resume, schedules::trigger,
@@ -123,6 +126,7 @@ fn bound(path: &str, name: &str, schema: &mut Object) {
         "id" if path.contains("/entities/") => {
             (3, 100, "^@[^@\\x00-\\x1f\\x7f-\\x9f]+@[^\\x00-\\x1f\\x7f-\\x9f]*$")
         }
+        "node" => (1, 64, "^[A-Za-z0-9._-]+$"),
         "id" => (1, 100, PRINTABLE),
         "name" if path.contains("/schedules/") => (1, 64, "^[A-Za-z0-9._-]+$"),
         // Together with `@` before each they are an id.

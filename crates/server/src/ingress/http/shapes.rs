@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use engine::catalog::{HubView, Mode};
+use engine::catalog::{HubView, Mode, Survive};
 use engine::event::{EventKind, FailureDetails, HistoryEvent as Event, Value, ValueKind};
 use engine::limits;
 use engine::partition::StatusName;
@@ -14,7 +14,9 @@ use engine::partition::view::InstanceView;
 use engine::time::Timestamp;
 use serde_json::value::RawValue;
 
-use super::model::{Failure, HistoryEvent, Hub, HubMode, HubState, Instance, Status, stored_json};
+use super::model::{
+    Failure, HistoryEvent, Hub, HubMode, HubState, HubSurvive, Instance, Status, stored_json,
+};
 use super::waiting::waiting_for;
 use crate::dispatch::Standing;
 use crate::observe::rfc3339;
@@ -56,6 +58,24 @@ pub(super) fn mode_of(mode: HubMode) -> Mode {
     }
 }
 
+/// The engine's word for the loss that a hub survives.
+pub(super) fn survive_of(survive: HubSurvive) -> Survive {
+    match survive {
+        HubSurvive::Host => Survive::Host,
+        HubSurvive::Zone => Survive::Zone,
+        HubSurvive::Region => Survive::Region,
+    }
+}
+
+/// The API's word for it.
+pub(super) fn survive(survive: Survive) -> HubSurvive {
+    match survive {
+        Survive::Host => HubSurvive::Host,
+        Survive::Zone => HubSurvive::Zone,
+        Survive::Region => HubSurvive::Region,
+    }
+}
+
 /// A hub; `instances` where it is open.
 pub(super) fn hub(view: &HubView, instances: Option<BTreeMap<Status, u64>>) -> Hub {
     let state = if view.deleted.is_some() { HubState::Deleted } else { HubState::Active };
@@ -67,6 +87,8 @@ pub(super) fn hub(view: &HubView, instances: Option<BTreeMap<Status, u64>>) -> H
             Mode::Conservative => HubMode::Conservative,
             Mode::Speculative => HubMode::Speculative,
         },
+        survive: survive(view.survive),
+        replicas: view.replicas_target,
         created_at: Some(time(view.created)),
         deleted_at: view.deleted.map(time),
         kept_until: view.kept_until().map(time),

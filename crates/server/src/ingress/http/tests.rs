@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::Body;
+use engine::catalog::{self, NodeView};
 use engine::id::{EntityId, InstanceId, LogId};
 use engine::partition::command::Command;
 use engine::partition::effect::{Refusal, Reply};
@@ -18,6 +19,7 @@ use tonic::codegen::Service as _;
 
 use super::*;
 use crate::config;
+use crate::node::layout::Layout;
 
 /// A made-up node: one hub `orders` and the instances it is given.
 pub(super) struct Fake {
@@ -27,6 +29,7 @@ pub(super) struct Fake {
     instances: BTreeMap<String, Instance>,
     history: Vec<HistoryEvent>,
     entities: Vec<Entity>,
+    layout: Layout,
     asked: Mutex<Vec<Command>>,
 }
 
@@ -34,7 +37,8 @@ impl Default for Fake {
     fn default() -> Self {
         let (instances, history) = (BTreeMap::new(), (1..=5).map(event).collect());
         let (entities, asked) = (Vec::new(), Mutex::default());
-        Self { ready: true, reply: Some(Reply::Done), instances, history, entities, asked }
+        let layout = cluster::tests::layout();
+        Self { ready: true, reply: Some(Reply::Done), instances, history, entities, layout, asked }
     }
 }
 
@@ -91,6 +95,8 @@ fn hub(name: &str, state: HubState) -> Hub {
         state,
         partitions: 8,
         mode: HubMode::Conservative,
+        survive: HubSurvive::Host,
+        replicas: 3,
         created_at: None,
         deleted_at: None,
         kept_until: None,
@@ -171,6 +177,15 @@ impl Backend for Fake {
 
     fn remove_hub(&self, _name: String) -> Answer<'_, ()> {
         answer(())
+    }
+
+    fn layout(&self) -> Answer<'_, Layout> {
+        answer(self.layout.clone())
+    }
+
+    fn change_node(&self, command: catalog::Command) -> Answer<'_, NodeView> {
+        let changed = cluster::tests::changed(&self.layout, &command);
+        Box::pin(async move { cluster::changed(changed) })
     }
 
     fn ask(&self, _hub: String, id: InstanceId, command: Command) -> Answer<'_, Reply> {

@@ -198,4 +198,29 @@ super::codes! { REQUEST_CODES
         "Nothing was changed."
         "Delete schedules that are over (`outlast schedule list`), or start what belongs together from one orchestration."
     }
+    Error NODE_NOT_FOUND "OL-2060" "there is no such node" {
+        "No node of the cluster has this number or name. One that was removed has neither."
+        "Nothing was changed."
+        "Look at the nodes: `outlast node list`."
+    }
+    Error NODE_IN_USE "OL-2061" "replicas are placed on the node" {
+        "A node was to be removed on which replicas are placed. Without it, partitions would have fewer replicas than they should, or none."
+        "Nothing was changed."
+        "Drain it (`outlast node drain NODE`) and wait until `outlast node show NODE` counts no replicas."
+    }
+    Error NODE_CANNOT_DRAIN "OL-2062" "what the node holds has nowhere to go" {
+        "A node was to be drained, but for some of its replicas there is no other node: each has a node of its own. The message names the first of them."
+        "Nothing was changed; the node goes on as before."
+        "Add a node, resume one that is draining, or let the hub have fewer replicas. With `--force` it is drained as far as there is room, and what cannot leave stays."
+    }
+    Error HUB_NOT_PLACEABLE "OL-2063" "the task hub cannot be placed" {
+        "There are not the nodes that the task hub's replicas need. The message counts those that are left and says why others are not."
+        "Nothing was changed; no such hub was created."
+        "Add nodes, or ask for less: a smaller loss to survive (`--survive`), or fewer replicas (`--replicas`). If one domain is enough, say so with `--accept-one-domain`."
+    }
+    Error PARTITION_NOT_FOUND "OL-2064" "there is no such partition" {
+        "The task hub has no partition of this number. They are counted from 0."
+        "Nothing was changed."
+        "Look at its partitions: `outlast partition list HUB`."
+    }
 }

@@ -34,6 +34,9 @@ pub(in super::super) async fn create(
     if new.partitions.is_some_and(|partitions| !(1..=1_024).contains(&partitions)) {
         return Err(Problem::new(&codes::BODY_INVALID, "partitions is not 1 to 1024"));
     }
+    if new.replicas.is_some_and(|replicas| !(1..=9).contains(&replicas)) {
+        return Err(Problem::new(&codes::BODY_INVALID, "replicas is not 1 to 9"));
+    }
     let hub = app.backend.create_hub(new).await?;
     // A hub's name has only letters that need no encoding.
     let place = format!("/api/v1/hubs/{}", hub.name);

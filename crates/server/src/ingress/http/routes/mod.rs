@@ -13,6 +13,7 @@ mod tests;
 use axum::routing::{MethodRouter, get, post};
 
 use super::App;
+use super::cluster::routes as cluster;
 use super::entities::routes as entities;
 use super::feed::routes as feed;
 use super::schedules::routes as schedules;
@@ -30,6 +31,13 @@ pub(super) fn table() -> Vec<(&'static str, MethodRouter<App>)> {
         ("/api/v1/hubs", get(hubs::list).post(hubs::create)),
         ("/api/v1/hubs/{hub}", get(hubs::show).delete(hubs::delete)),
         ("/api/v1/hubs/{hub}/undelete", post(hubs::undelete)),
+        ("/api/v1/hubs/{hub}/partitions", get(cluster::partitions)),
+        ("/api/v1/hubs/{hub}/partitions/{partition}", get(cluster::partition)),
+        ("/api/v1/cluster/plan", get(cluster::plan)),
+        ("/api/v1/nodes", get(cluster::list)),
+        ("/api/v1/nodes/{node}", get(cluster::show).delete(cluster::remove)),
+        ("/api/v1/nodes/{node}/drain", post(cluster::drain)),
+        ("/api/v1/nodes/{node}/resume", post(cluster::resume)),
         ("/api/v1/hubs/{hub}/schedules", get(schedules::list)),
         (
             "/api/v1/hubs/{hub}/schedules/{name}",
