@@ -88,7 +88,7 @@ impl Init {
         output::print(&Single { item: &shown(&kept), columns: NODE, id: "node" }.text(&Look::of(global)))?;
         if !global.quiet {
             let data = data.display();
-            note(&format!("start it, again if it runs: outlast serve, with node.data_dir = {data}"));
+            note(&format!("start it, again if it runs: outlast serve --data {data}"));
             note(&format!("let others join:            outlast cluster token --data {data}"));
         }
         Ok(Exit::Done)

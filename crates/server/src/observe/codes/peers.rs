@@ -48,6 +48,11 @@ super::codes! { PEER_CODES
         "That connection was closed. Nothing was changed."
         "Look who connects to the peer port: a scanner, a health check or a wrong address. Only nodes belong there."
     }
+    Error PEER_REMOVED "OL-5017" "a node that was removed wants to take part" {
+        "A node connected that was taken out of the cluster for good. Its number is never used again."
+        "The others do not speak with it. Nothing was changed."
+        "Stop it. To use the machine again, give it an empty data directory and let it join as a new node."
+    }
     Error JOIN_TOKEN_INVALID "OL-5020" "a join token is not good" {
         "A node asked to join with a token that is mistyped, was never made here, or has been used by another node."
         "It was not let in. Nothing was changed."

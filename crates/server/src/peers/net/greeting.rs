@@ -163,6 +163,9 @@ impl Own {
                 format!("node {node} answers at the address of node {wanted}"),
             );
         }
+        if table.is_expelled(node) {
+            return no(&codes::PEER_REMOVED, format!("node {node} was removed from the cluster"));
+        }
         match table.incarnation(node) {
             Some(incarnation) if incarnation != hello.incarnation => {
                 Err(twice(&Peer { node, incarnation: hello.incarnation }, incarnation))

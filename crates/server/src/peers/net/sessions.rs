@@ -136,6 +136,12 @@ impl Sessions {
         });
     }
 
+    /// A node has been removed for good: its session is ended and none begins any more, although its
+    /// certificate is good. Holds for this process.
+    pub fn expel(&self, node: NodeId) {
+        self.shared.table.expel(node);
+    }
+
     /// With whom there is a session now.
     pub fn peers(&self) -> Vec<Peer> {
         self.shared.table.peers()
@@ -176,7 +182,13 @@ impl Keeper {
                 biased;
                 _ = stopping.wait_for(|stop| *stop) => break,
                 Ok(()) = self.known.changed() => self.know(),
-                Some(_) = self.tasks.join_next(), if !self.tasks.is_empty() => {}
+                Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => {
+                    if ended.is_err_and(|error| error.is_panic()) {
+                        // A dialler may be among those that a mistake of ours has ended.
+                        self.diallers.retain(|_, dialler| !dialler.is_finished());
+                        self.know();
+                    }
+                }
                 (stream, permit) = accept(&listener, &strangers) => {
                     let known = self.known.clone();
                     self.tasks.spawn(hear(Arc::clone(&self.shared), known, stream, permit));

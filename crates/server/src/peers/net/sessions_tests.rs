@@ -159,6 +159,21 @@ async fn a_node_that_is_known_no_more_has_no_session() {
 }
 
 #[tokio::test]
+async fn a_node_that_was_removed_is_kept_out() {
+    let world = World::new();
+    let (a, b) = pair(&world).await;
+    a.sessions.expel(b.peer.node);
+    a.lost(&b.peer).await;
+    b.lost(&a.peer).await;
+    let c = world.node(3, 33).await;
+    c.know(&[(1, a.address), (2, b.address)]);
+    a.connected(&c.peer, 1).await;
+    b.connected(&c.peer, 1).await;
+    assert_eq!(a.sessions.peers(), std::slice::from_ref(&c.peer), "the others go on");
+    assert_eq!(a.heard.events().iter().filter(|said| **said == Said::Connected(b.peer.clone())).count(), 1);
+}
+
+#[tokio::test]
 async fn a_receiver_that_takes_nothing_fills_its_lane_and_delays_nobody() {
     let world = World::new();
     let (a, b) = pair(&world).await;

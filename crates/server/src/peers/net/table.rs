@@ -3,7 +3,7 @@
 //! A session has its place here from before it is announced until after its loss was. Not here: who
 //! decides between two connections (`greeting`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use engine::id::NodeId;
@@ -23,6 +23,7 @@ struct Entry {
 #[derive(Debug)]
 pub(super) struct Table {
     entries: RwLock<BTreeMap<NodeId, Entry>>,
+    expelled: RwLock<BTreeSet<NodeId>>,
     /// Counts the sessions that have ended.
     ended: watch::Sender<u64>,
 }
@@ -67,7 +68,11 @@ impl Drop for Place {
 
 impl Table {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { entries: RwLock::default(), ended: watch::Sender::new(0) })
+        Arc::new(Self {
+            entries: RwLock::default(),
+            expelled: RwLock::default(),
+            ended: watch::Sender::new(0),
+        })
     }
 
     /// The place of a session with this process, if there is none with its node.
@@ -98,6 +103,17 @@ impl Table {
     /// Puts a frame into a session's lane; `false`: there is none, or no room.
     pub(super) fn send(&self, to: NodeId, lane: Lane, frame: Frame) -> bool {
         self.read().get(&to).is_some_and(|entry| entry.lanes.push(lane, frame))
+    }
+
+    /// Keeps a node out from now on.
+    pub(super) fn expel(&self, node: NodeId) {
+        self.expelled.write().unwrap_or_else(PoisonError::into_inner).insert(node);
+        self.cut(node);
+    }
+
+    /// Whether a node is kept out.
+    pub(super) fn is_expelled(&self, node: NodeId) -> bool {
+        self.expelled.read().unwrap_or_else(PoisonError::into_inner).contains(&node)
     }
 
     /// Ends a session at once.
