@@ -115,6 +115,8 @@ pub fn seeds(nodes: &[NodeView], loads: &Loads, now: &[NodeId]) -> Vec<NodeId> {
 fn seeds_field<'a>(nodes: &'a [NodeView], loads: &Loads, now: &[NodeId]) -> Field<'a> {
     let is_active = |node: &&NodeView| node.state == NodeState::Active;
     let target = match seeds_count(nodes.iter().filter(is_active).count()) {
+        // Where no node is left for them, voters stay.
+        0 => now.len(),
         // One voter is for clusters that begin: three do not become one because a node is drained.
         few if few < SEEDS_MIN && now.len() >= SEEDS_MIN => now.len(),
         count => count,

@@ -78,8 +78,11 @@ pub struct Plan {
     pub blocked: Vec<Blocked>,
 }
 
-/// The next moves, at most `limit`, the most urgent first.
+/// The next moves, at most `limit`, the most urgent first. None where no node has said who it is.
 pub fn next_moves(cluster: Cluster<'_>, limit: usize) -> Plan {
+    if cluster.nodes.is_empty() {
+        return Plan::default();
+    }
     let mut loads = loads(cluster.placements);
     let mut plan = Plan::default();
     let mut groups: Vec<(Why, &PlacementView)> = Vec::new();

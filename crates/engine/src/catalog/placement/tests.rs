@@ -254,6 +254,7 @@ fn settle(seed: u64, nodes: &[NodeView], hubs: &[HubView], placements: &mut [Pla
             let before: BTreeSet<NodeId> = target.replicas.iter().map(|replica| replica.node).collect();
             let after: BTreeSet<NodeId> = step.nodes.iter().copied().collect();
             assert_eq!(after.len(), step.nodes.len(), "seed {seed}: {step:?}");
+            assert!(!after.is_empty(), "seed {seed}: {step:?}");
             let (gone, new) = (before.difference(&after).count(), after.difference(&before).count());
             assert!(gone <= 1 && new <= 1 && gone + new > 0, "seed {seed}: {step:?} from {before:?}");
             // Nothing goes without another in its place, unless there were too many.
@@ -309,6 +310,21 @@ fn what_nodes_hold_is_evened_out() {
     let mut placements: Vec<PlacementView> = (0..12).map(|at| placement(1, at, &ids(&[1, 2, 3]))).collect();
     settle(0, &nodes, &hubs, &mut placements);
     assert_eq!(loads(&placements).into_values().collect::<Vec<u32>>(), [6; 6]);
+}
+
+#[test]
+fn a_node_alone_keeps_everything_whether_it_has_said_who_it_is_or_not() {
+    let (hubs, changing) = ([hub(1, Survive::Host, 3)], BTreeSet::new());
+    let placements = [placement(0, 0, &ids(&[1])), placement(1, 0, &ids(&[1]))];
+    let plan = |nodes: &[NodeView]| {
+        next_moves(Cluster { nodes, hubs: &hubs, placements: &placements, changing: &changing }, 10)
+    };
+    assert_eq!(plan(&[]), Plan::default());
+    let mut alone = node(1, "", "", "");
+    assert_eq!(plan(std::slice::from_ref(&alone)), Plan::default());
+    alone.state = NodeState::Draining;
+    let drained = plan(&[alone]);
+    assert_eq!((drained.moves.len(), drained.blocked.len()), (0, 2), "{drained:?}");
 }
 
 #[test]
