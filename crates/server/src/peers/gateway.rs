@@ -14,6 +14,7 @@ use super::asking::{Asking, Called};
 use super::calls::{self, Malformed};
 use super::frame::{Call, Frame, Kind, Leads, Told};
 use super::links::{Hears, Links, Peer};
+use super::net::wire::FRAME_BYTES_MAX;
 use super::post::Post;
 use super::route::Route;
 use super::routing::{Key, Rank, Routing};
@@ -25,6 +26,9 @@ use crate::partition::address::{Address, Tells, Waiting};
 use crate::partition::mailbox::Admission;
 use crate::partition::messages::{Answer, Event, Outcome, Unavailable};
 use crate::partition::watch::Until;
+
+/// What may be told of one call, with room for what goes around it.
+const TOLD_BYTES_MAX: usize = FRAME_BYTES_MAX - (64 << 10);
 
 /// See the file's header.
 #[derive(Debug)]
@@ -399,18 +403,26 @@ impl Caller {
     }
 }
 
+/// What fits into a frame: large values of many things at once do not.
+fn short(said: Bytes, or: impl Fn(Unavailable) -> Bytes) -> Bytes {
+    if said.len() <= TOLD_BYTES_MAX {
+        return said;
+    }
+    or(Unavailable::TooLarge { bytes: said.len(), bytes_max: TOLD_BYTES_MAX })
+}
+
 impl Tells<Outcome> for Caller {
     fn tell(mut self: Box<Self>, outcome: Result<Outcome, Unavailable>) {
         if outcome.is_err() {
             self.unanswered();
         }
-        self.say(calls::outcome(&outcome));
+        self.say(short(calls::outcome(&outcome), |why| calls::outcome(&Err(why))));
     }
 }
 
 impl Tells<Answer> for Caller {
     fn tell(mut self: Box<Self>, answer: Result<Answer, Unavailable>) {
-        self.say(calls::answer(&answer));
+        self.say(short(calls::answer(&answer), |why| calls::answer(&Err(why))));
     }
 }
 

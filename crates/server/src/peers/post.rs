@@ -11,6 +11,8 @@ use engine::id::NodeId;
 
 use super::frame::Kind;
 use super::links::{Lane, Links};
+use super::net::wire::FRAME_BYTES_MAX;
+use crate::observe::codes;
 
 /// Frames kept for one node. A node that is so far behind loses what comes on top, and with it the
 /// time that somebody waits for it.
@@ -55,6 +57,12 @@ impl Post {
         if queue.is_empty() && self.links.send(to, Lane::Urgent, kind.clone()) {
             return;
         }
+        let bytes = kind.encoded_len();
+        if bytes > FRAME_BYTES_MAX {
+            // It would never find room, nor what comes after it.
+            tracing::error!(code = codes::INTERNAL.id, %to, bytes, "a frame is longer than any may be");
+            return;
+        }
         if queue.len() < KEPT_MAX {
             queue.push_back(kind);
             self.keeps.store(true, Ordering::Relaxed);
@@ -90,7 +98,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::peers::frame::{Frame, WorkerGone};
+    use crate::peers::frame::{Frame, Work, WorkerGone};
     use crate::peers::links::Carrier;
 
     /// Takes so many frames more.
@@ -139,11 +147,18 @@ mod tests {
         assert_eq!(narrow.taken(), [1, 2, 3, 4]);
         assert!(post.send_now(node, gone(5)));
         narrow.room(0);
+        let item = bytes::Bytes::from(vec![0; FRAME_BYTES_MAX]);
+        post.send(node, Kind::Work(Work { worker: 1, item }));
         post.send(node, gone(6));
+        narrow.room(1);
+        post.catch_up();
+        assert_eq!(narrow.taken().last(), Some(&6), "what fits into no frame keeps nothing up");
+        narrow.room(0);
+        post.send(node, gone(7));
         post.lost(node);
         post.connected(node);
         narrow.room(9);
         post.catch_up();
-        assert_eq!(narrow.taken(), [1, 2, 3, 4, 5], "the rest went with its session");
+        assert_eq!(narrow.taken(), [1, 2, 3, 4, 5, 6], "the rest went with its session");
     }
 }

@@ -338,3 +338,86 @@ impl Drop for Mirror {
 pub(super) fn hubs_of(keys: &[super::routing::Key]) -> BTreeSet<HubId> {
     keys.iter().map(|(hub, _)| *hub).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use engine::id::PartitionId;
+
+    use super::*;
+    use crate::dispatch::{self, Claims, Filter, Grant, Measure, TokenKey};
+    use crate::observe::metrics::Metrics;
+    use crate::peers::frame::Frame;
+    use crate::peers::links::{Carrier, Lane, Links};
+
+    #[derive(Debug)]
+    struct NoClaims;
+
+    impl Claims for NoClaims {
+        fn claim(&self, _partition: PartitionId, _work: dispatch::Work, grant: Grant) {
+            grant.nothing();
+        }
+
+        fn refill(&self, _partition: PartitionId) {}
+    }
+
+    /// What other nodes were told of workers.
+    #[derive(Debug, Default)]
+    struct Told(Mutex<Vec<String>>);
+
+    impl Carrier for Told {
+        fn send(&self, to: NodeId, _lane: Lane, frame: Frame) -> bool {
+            let told = match frame.kind {
+                Some(Kind::Worker(worker)) => {
+                    format!("{to}: {} {} {}", worker.turns, worker.activities, worker.batches)
+                }
+                Some(Kind::WorkerGone(_)) => format!("{to}: gone"),
+                other => panic!("{other:?} is not about workers"),
+            };
+            self.0.lock().expect("no panic").push(told);
+            true
+        }
+    }
+
+    fn measure() -> Measure {
+        Measure {
+            clock: Arc::new(platform::real::RealClock::new()),
+            metrics: Metrics::new("test", Duration::ZERO).hub("default"),
+        }
+    }
+
+    #[test]
+    fn slots_are_divided_among_those_who_lead_and_again_when_others_do() {
+        let told = Arc::new(Told::default());
+        let post = Post::new(Links::new(Arc::<Told>::clone(&told)));
+        let me = NodeId(1);
+        [2, 3].into_iter().for_each(|node| post.connected(NodeId(node)));
+        let key = TokenKey { id: 1, secret: [1; 32] };
+        let dispatch =
+            Dispatch::new(HubId(1), key, dispatch::Options::default(), Box::new(NoClaims), measure());
+        let slots = PerKind { turns: 10, activities: 3, batches: 1 };
+        let here = dispatch.connect(Worker { filter: Filter::Everything, slots, past: Past::Inline });
+        let slots = PerKind { turns: 10, activities: 3, batches: 1 };
+        let near = Near {
+            hub: HubId(1),
+            worker: frame::Worker { worker: 7, ..frame::Worker::default() },
+            slots,
+            here: here.slots(),
+            gate: Arc::new(Gate::new(slots)),
+            told: BTreeMap::new(),
+        };
+        let desk = Desk::default();
+        desk.near().insert(7, near);
+        let divide = |hub: u32, here: bool, nodes: &[u64]| {
+            let nodes = nodes.iter().copied().map(NodeId).collect();
+            desk.divide(me, HubId(hub), || Leaders { here, nodes }, &post);
+            std::mem::take(&mut *told.0.lock().expect("no panic"))
+        };
+        assert_eq!(divide(1, true, &[2, 3]), ["2: 4 1 1", "3: 4 1 1"], "at least one of each");
+        assert!(divide(1, true, &[2, 3]).is_empty(), "they know");
+        assert!(divide(2, true, &[]).is_empty(), "another hub");
+        assert_eq!(divide(1, false, &[2]), ["3: gone", "2: 10 3 1"]);
+        desk.lost(NodeId(2));
+        assert!(divide(1, true, &[]).is_empty(), "its session is gone, and the worker with it");
+        assert_eq!(divide(1, true, &[2]), ["2: 5 2 1"]);
+    }
+}

@@ -9,7 +9,7 @@ use prost::Message;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 /// The longest frame: an entry of the log is at most 32 MiB, and something goes around it.
-pub(super) const FRAME_BYTES_MAX: usize = 40 << 20;
+pub(in crate::peers) const FRAME_BYTES_MAX: usize = 40 << 20;
 /// The longest message of a greeting: names and texts are short.
 pub(in crate::peers) const GREETING_BYTES_MAX: usize = 8 << 10;
 /// What is asked of the stream at once.

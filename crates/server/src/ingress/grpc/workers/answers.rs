@@ -122,7 +122,8 @@ fn whole(
     answer: TurnAnswer,
 ) -> Result<Option<(TurnAnswer, usize)>, Status> {
     let bytes = answer.encoded_len();
-    let of = PartOf { hub: hub.id(), work: token.work(), hand_out: token.hand_out };
+    let hand_out = (token.epoch, token.hand_out);
+    let of = PartOf { hub: hub.id(), work: token.work(), hand_out };
     // A last part whose first ones are not there is no whole answer: they were lost on our side.
     let is_first = answer.chunk_index.unwrap_or(0) == 0;
     if is_first && !answer.is_partial && !parts.has(&of) {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use engine::event::{Action, OrchestrationTraceContext};
-use engine::id::HubId;
+use engine::id::{Epoch, HubId};
 use engine::limits::TURN_BYTES_MAX;
 
 use super::wire::TurnAnswer;
@@ -18,17 +18,20 @@ const BYTES_MAX: usize = 4 * TURN_BYTES_MAX;
 /// Answers that wait for their last part.
 const ANSWERS_MAX: usize = 1_024;
 
+/// A delivery: boards of different leaders count alike, but in epochs of their own.
+type Delivery = (Epoch, HandOutId);
+
 /// Whose part it is: the hub, the turn's instance, and the delivery it answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::ingress::grpc) struct PartOf {
     pub(in crate::ingress::grpc) hub: HubId,
     pub(in crate::ingress::grpc) work: Work,
-    pub(in crate::ingress::grpc) hand_out: HandOutId,
+    pub(in crate::ingress::grpc) hand_out: Delivery,
 }
 
 #[derive(Debug)]
 struct Pending {
-    hand_out: HandOutId,
+    hand_out: Delivery,
     /// The index of the part that comes next.
     next: u32,
     bytes: usize,
@@ -130,7 +133,7 @@ impl Inside {
 }
 
 impl Pending {
-    fn new(hand_out: HandOutId) -> Self {
+    fn new(hand_out: Delivery) -> Self {
         Self {
             hand_out,
             next: 0,
@@ -172,7 +175,8 @@ mod tests {
 
     fn of(hand_out: u64) -> PartOf {
         let instance = InstanceId::parse("a").expect("an id");
-        PartOf { hub: HubId(1), work: Work::Turn { instance }, hand_out: HandOutId(hand_out) }
+        let hand_out = (Epoch::default(), HandOutId(hand_out));
+        PartOf { hub: HubId(1), work: Work::Turn { instance }, hand_out }
     }
 
     fn part(index: i32, is_partial: bool) -> TurnAnswer {
@@ -235,11 +239,12 @@ mod tests {
         let parts = Parts::default();
         for number in 0..5 {
             let instance = InstanceId::parse(&format!("a{number}")).expect("an id");
-            let of = PartOf { hub: HubId(1), work: Work::Turn { instance }, hand_out: HandOutId(9 - number) };
+            let hand_out = (Epoch::default(), HandOutId(9 - number));
+            let of = PartOf { hub: HubId(1), work: Work::Turn { instance }, hand_out };
             assert_eq!(parts.join(of, part(0, true), TURN_BYTES_MAX), Joined::Waiting);
         }
         let inside = parts.0.lock().expect("no panic");
         assert_eq!((inside.bytes, inside.pending.len()), (BYTES_MAX, 4));
-        assert!(inside.pending.values().any(|pending| pending.hand_out == HandOutId(9)));
+        assert!(inside.pending.values().any(|pending| pending.hand_out.1 == HandOutId(9)));
     }
 }
