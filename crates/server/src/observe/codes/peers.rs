@@ -88,4 +88,9 @@ super::codes! { PEER_CODES
         "Nothing was changed. What is in it would contradict what the cluster keeps."
         "Join with an empty data directory. To keep the data, let it become a cluster of its own: `outlast cluster init`."
     }
+    Error DATA_GONE "OL-5027" "the data of a node is gone and its identity is still there" {
+        "`DATA_DIR/cluster` says that the node has run, and the node log beside it does not exist: a disk was wiped or replaced, or files were moved."
+        "The node did not start. With an empty log it would take part as if it had never promised anything, and what others rely on could be lost."
+        "If the data is elsewhere, put it back. Otherwise remove the node from the cluster, and join as a new one with an empty data directory."
+    }
 }

@@ -7,6 +7,7 @@
 //! | `node.pem`, `node.key` | the node's certificate and private key | each node |
 //! | `ca.key` | the authority's private key | nodes that let others join |
 //! | `tokens/` | join tokens that were made here (`tokens`) | the same |
+//! | `has-run` | there is a node log that belongs to the identity | nodes that have run |
 //!
 //! Files are replaced whole; `identity.json` comes last, so without it there is no identity. Private keys
 //! can be read by the owner of the process alone.
@@ -30,6 +31,7 @@ const CA: &str = "ca.pem";
 const CA_KEY: &str = "ca.key";
 const NODE: &str = "node.pem";
 const NODE_KEY: &str = "node.key";
+const HAS_RUN: &str = "has-run";
 /// A longer file is none of these.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 const SCHEMA: u32 = 1;
@@ -153,6 +155,27 @@ impl Files {
         let key = new_key().map_err(|error| self.unusable(&error))?;
         self.write_file(NODE_KEY, &key.pem, Readers::OwnerAlone)?;
         Ok(key)
+    }
+
+    /// Before the node log is opened: an identity whose log is gone is refused. Its replicas have promised
+    /// votes and entries that nobody here remembers; a new log would let them promise otherwise.
+    pub fn check_data(&self, kept: &Kept) -> Result<(), Refusal> {
+        if self.read_file(HAS_RUN)?.is_none() || self.has_data()? {
+            return Ok(());
+        }
+        let Kept { node, cluster, .. } = kept;
+        let log = self.data_dir.join("log");
+        let text = format!("node {node} of cluster {cluster} has run here, and {} is gone", log.display());
+        Err(Refusal::new(&codes::DATA_GONE, text))
+    }
+
+    /// After the node log was opened and before anything is said to other nodes: from now on the identity
+    /// is worth nothing without it.
+    pub fn has_run(&self) -> Result<(), Refusal> {
+        match self.read_file(HAS_RUN)? {
+            Some(_) => Ok(()),
+            None => self.write_file(HAS_RUN, "", Readers::All),
+        }
     }
 
     /// Whether a node has run in the data directory.

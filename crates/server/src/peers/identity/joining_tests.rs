@@ -251,6 +251,25 @@ fn a_power_cut_while_a_cluster_begins_leaves_none_or_all_of_it() {
 }
 
 #[test]
+fn an_identity_whose_log_was_wiped_is_refused() {
+    let (disk, files) = empty(1);
+    let kept = found(&files, "a", "h:1", NOW, &SimEntropy::new(1)).unwrap();
+    files.check_data(&kept).expect("it has not run yet");
+    let log = Path::new(DATA).join("log");
+    disk.create_dir_all(&log).unwrap();
+    files.check_data(&kept).expect("there is a log");
+    files.has_run().unwrap();
+    files.has_run().expect("and again");
+    disk.restart(Restart::ProcessKilled);
+    files.check_data(&kept).expect("there is a log");
+    let (disk, wiped) = empty(2);
+    found(&wiped, "a", "h:1", NOW, &SimEntropy::new(1)).unwrap();
+    wiped.has_run().unwrap();
+    disk.restart(Restart::PowerCut);
+    assert_eq!(wiped.check_data(&kept).expect_err("gone").code, &codes::DATA_GONE);
+}
+
+#[test]
 fn files_that_are_spoilt_or_missing_are_named() {
     for (name, text) in [
         ("identity.json", "{"),
