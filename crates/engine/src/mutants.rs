@@ -52,6 +52,10 @@ pub const PAYLOAD_KEPT_AFTER_THE_LAST_REFERENCE: &str = "payload-kept-after-the-
 pub const PAYLOAD_NAMED_BEFORE_ITS_PARTS: &str = "payload-named-before-its-parts";
 /// A replica has the number of the one whose place it takes.
 pub const REPLICA_NUMBER_GIVEN_AGAIN: &str = "replica-number-given-again";
+/// Replicas are placed as if all nodes were in one fault domain.
+pub const DOMAINS_IGNORED: &str = "domains-ignored";
+/// A replica is taken from a drained node without another in its place.
+pub const DRAINED_WITHOUT_ANOTHER: &str = "drained-without-another";
 
 /// Every seeded bug of this crate.
 pub const ALL: &[&str] = &[
@@ -78,6 +82,8 @@ pub const ALL: &[&str] = &[
     PAYLOAD_KEPT_AFTER_THE_LAST_REFERENCE,
     PAYLOAD_NAMED_BEFORE_ITS_PARTS,
     REPLICA_NUMBER_GIVEN_AGAIN,
+    DOMAINS_IGNORED,
+    DRAINED_WITHOUT_ANOTHER,
 ];
 
 #[cfg(feature = "mutants")]

@@ -35,6 +35,8 @@ const ELSEWHERE: &[&str] = &[
     "members-of-snapshot-forgotten",
     "copy-left-at-start",
     "replica-number-given-again",
+    "domains-ignored",
+    "drained-without-another",
     "older-leader-comes-back",
     "lost-node-still-leads",
     "worker-has-more-than-its-slots",

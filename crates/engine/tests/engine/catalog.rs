@@ -8,15 +8,16 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use engine::catalog::*;
+use engine::catalog::{placement as catalog_placement, *};
 use engine::id::{HubId, LogId};
 use engine::rows::{Key, Needs, WorkingSet};
 use engine::time::Timestamp;
 
+use crate::placement;
 use crate::support::Dice;
 
 #[derive(Default)]
-struct Machine {
+pub(crate) struct Machine {
     store: BTreeMap<Bytes, Bytes>,
     index: u64,
 }
@@ -44,7 +45,7 @@ impl Machine {
         panic!("needs without end");
     }
 
-    fn see<T>(&self, question: impl Fn(&WorkingSet) -> Result<T, Needs>) -> T {
+    pub(crate) fn see<T>(&self, question: impl Fn(&WorkingSet) -> Result<T, Needs>) -> T {
         self.ask(&mut WorkingSet::new(), question)
     }
 
@@ -57,7 +58,7 @@ impl Machine {
     }
 
     /// Applies a command and says what its author is told; afterwards all invariants hold.
-    fn apply(&mut self, command: Command) -> Reply {
+    pub(crate) fn apply(&mut self, command: Command) -> Reply {
         self.index += 1;
         let at = Timestamp::new(i64::try_from(self.index).unwrap(), 0);
         let mut rows = WorkingSet::new();
@@ -82,24 +83,24 @@ impl Machine {
     }
 }
 
-fn numbers(list: &str) -> Vec<u64> {
+pub(crate) fn numbers(list: &str) -> Vec<u64> {
     list.split(',').filter(|number| !number.is_empty()).map(|number| number.parse().unwrap()).collect()
 }
 
 /// A line of a transcript: a verb, what it is about, and `key=value`s.
-struct Line<'a>(Vec<&'a str>);
+pub(crate) struct Line<'a>(Vec<&'a str>);
 
 impl Line<'_> {
-    fn word(&self, at: usize) -> String {
+    pub(crate) fn word(&self, at: usize) -> String {
         self.0.get(at).copied().unwrap_or_default().to_owned()
     }
 
-    fn value(&self, key: &str) -> String {
+    pub(crate) fn value(&self, key: &str) -> String {
         let found = self.0.iter().filter_map(|word| word.split_once('=')).find(|(name, _)| *name == key);
         found.map_or_else(String::new, |(_, value)| value.to_owned())
     }
 
-    fn number(&self, key: &str) -> u64 {
+    pub(crate) fn number(&self, key: &str) -> u64 {
         self.value(key).parse().unwrap_or(0)
     }
 
@@ -191,17 +192,18 @@ fn run(machine: &mut Machine, line: &str) -> String {
             let hub = HubId(words.word(1).parse().unwrap());
             let all = machine.see(|rows| placements(rows, hub));
             for known in &all {
-                assert_eq!(&machine.see(|rows| placement(rows, hub, known.partition)), known);
+                assert_eq!(&machine.see(|rows| catalog_placement(rows, hub, known.partition)), known);
             }
             all.iter().map(|placement| told_placement(placement) + "\n").collect()
         }
+        "choose" | "seeds" | "moves" | "settle" | "outlook" | "weakened" => placement::run(machine, &words),
         _ => told(&machine.apply(words.command())) + "\n",
     }
 }
 
-/// All that the transcript proposes, in order.
+/// All that the transcript of nodes proposes, in order.
 pub(crate) fn proposed() -> Vec<Command> {
-    let text = transcript();
+    let text = transcript("nodes.txt");
     let blocks = text.split("\n\n").filter_map(|block| block.split_once("\n----"));
     let lines = blocks.flat_map(|(commands, _)| commands.lines());
     let is_command = |line: &&str| !["#", "nodes", "placements"].iter().any(|word| line.starts_with(word));
@@ -222,24 +224,28 @@ pub(crate) fn tell(text: &str) -> String {
     format!("{}\n", found.trim_end())
 }
 
-fn transcript_path() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/catalog/nodes.txt")
+pub(crate) const TRANSCRIPTS: [&str; 2] = ["nodes.txt", "placement.txt"];
+
+fn path_of(transcript: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/catalog").join(transcript)
 }
 
 #[expect(clippy::disallowed_methods, reason = "transcripts are files of the source tree")]
-pub(crate) fn transcript() -> String {
-    std::fs::read_to_string(transcript_path()).unwrap()
+pub(crate) fn transcript(name: &str) -> String {
+    std::fs::read_to_string(path_of(name)).unwrap()
 }
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "transcripts are files of the source tree")]
-fn the_transcript_tells_what_happens() {
-    let text = transcript();
-    let found = tell(&text);
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(transcript_path(), &found).unwrap();
-    } else {
-        assert!(found == text, "it tells another story (UPDATE=1 rewrites it):\n{found}");
+fn each_transcript_tells_what_happens() {
+    for name in TRANSCRIPTS {
+        let text = transcript(name);
+        let found = tell(&text);
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(path_of(name), &found).unwrap();
+        } else {
+            assert!(found == text, "{name} tells another story (UPDATE=1 rewrites it):\n{found}");
+        }
     }
 }
 

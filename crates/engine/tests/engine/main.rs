@@ -10,6 +10,7 @@ mod entity_words;
 mod feed;
 mod formats;
 mod payloads;
+mod placement;
 mod random;
 mod random_entities;
 mod scenarios;

@@ -9,6 +9,9 @@ use crate::cli::{Form, Global};
 use crate::failed::{Exit, Failed};
 use crate::output::{self, Column, List, Look, cell, column, wide};
 
+/// Replicas that cannot leave their node, told one by one.
+const STUCK_MAX: usize = 5;
+
 const LEVELS: &[Column] = &[
     column("LOSS OF", |level, _| cell::plain(&level["level"])),
     column("SURVIVED", |level, _| format!("{} of {}", level["survived"], items(level, "domains").len())),
@@ -73,10 +76,13 @@ fn fatal_pairs(level: &Value) -> String {
 pub(crate) async fn run(global: &Global) -> Result<Exit, Failed> {
     let plan = Api::of(global).get("/api/v1/cluster/plan").await?;
     output::print(&text(&plan, &Look::of(global)))?;
-    let told = items(&plan, "warnings").iter().map(cell::plain);
-    let blocked = items(&plan, "blocked").iter().map(stuck);
+    let blocked = items(&plan, "blocked");
     if !global.quiet {
-        told.chain(blocked).for_each(|line| note(&line));
+        items(&plan, "warnings").iter().for_each(|warning| note(&cell::plain(warning)));
+        blocked.iter().take(STUCK_MAX).for_each(|blocked| note(&stuck(blocked)));
+        if blocked.len() > STUCK_MAX {
+            note(&format!("so do {} others; all are in -o json", blocked.len() - STUCK_MAX));
+        }
     }
     Ok(Exit::Done)
 }

@@ -10,6 +10,7 @@ use crate::catalog::placement::domains::{self, LEVELS_MAX, Level, prefix};
 use crate::catalog::placement::{Loads, Wish};
 use crate::catalog::{NodeState, NodeView, Survive};
 use crate::id::NodeId;
+use crate::mutants;
 
 /// Which of the soft rules comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,12 +99,13 @@ impl<'a> Field<'a> {
                 let next = names.len();
                 *names.entry((kind, name)).or_insert(next)
             };
+            let path = if mutants::active(mutants::DOMAINS_IGNORED) { "" } else { &node.fault_domain };
             let mut named = |kind: usize, name: &'a str| (!name.is_empty()).then(|| number(kind, name));
             let place = Place {
                 site: named(LEVELS_MAX, &node.site),
                 upgrade: named(LEVELS_MAX + 1, &node.upgrade_domain),
                 survive: (level != Level::Host).then(|| number(LEVELS_MAX + 2, level.domain(node))),
-                levels: std::array::from_fn(|depth| number(depth, prefix(&node.fault_domain, depth + 1))),
+                levels: std::array::from_fn(|depth| number(depth, prefix(path, depth + 1))),
             };
             let load = loads.get(&node.id).copied().unwrap_or(0);
             candidates.push(Candidate { node, place, is_kept: now.contains(&node.id), load });

@@ -21,7 +21,7 @@ use crate::id::{HubId, NodeId, PartitionId};
 
 use choose::{Field, Order, Sought};
 pub use domains::Level;
-pub use moves::{Blocked, Cluster, Move, Plan, Why, blocked_by, next_moves};
+pub use moves::{Blocked, Cluster, Move, Plan, Why, blocked_by, next_moves, weakened_by};
 pub use outlook::{DomainLoss, GroupOutlook, LevelOutlook, Outlook, outlook};
 pub use refused::{NotPlaced, Passed, Warning, warnings};
 

@@ -8,10 +8,14 @@
 use std::collections::BTreeSet;
 
 use crate::catalog::placement::choose::{Field, Sought, without};
-use crate::catalog::placement::refused::{NotPlaced, passed};
-use crate::catalog::placement::{Group, Loads, Wish, loads, seeds_field};
+use crate::catalog::placement::refused::{NotPlaced, Warning, passed, warnings};
+use crate::catalog::placement::{Group, Loads, Wish, loads, place, seeds_field};
 use crate::catalog::{HubView, NodeState, NodeView, PlacementView};
 use crate::id::{HubId, NodeId, PartitionId};
+use crate::mutants;
+
+/// The hub of the catalog's own group.
+const CATALOG: HubId = HubId(0);
 
 /// The whole layout.
 #[derive(Debug, Clone, Copy)]
@@ -105,7 +109,8 @@ pub fn next_moves(cluster: Cluster<'_>, limit: usize) -> Plan {
         }
     }
     for placement in settled(cluster) {
-        let is_free = !moved.contains(&(placement.hub, placement.partition));
+        // The catalog is small, and whoever votes on it is better left alone.
+        let is_free = placement.hub != CATALOG && !moved.contains(&(placement.hub, placement.partition));
         if plan.moves.len() < limit
             && is_free
             && let Some(nodes) = balance(cluster, &loads, placement)
@@ -125,6 +130,25 @@ pub fn blocked_by(cluster: Cluster<'_>, node: NodeId) -> Vec<Blocked> {
     let holds = |placement: &&PlacementView| placement.replicas.iter().any(|replica| replica.node == node);
     let on_it = cluster.placements.iter().filter(holds);
     on_it.filter_map(|placement| urgency(cluster, &loads, placement).err()).collect()
+}
+
+/// What would no longer survive what it is to, if this node were drained.
+pub fn weakened_by(cluster: Cluster<'_>, node: NodeId) -> Vec<(HubId, PartitionId, Warning)> {
+    let mut others = cluster.nodes.to_vec();
+    others.iter_mut().filter(|other| other.id == node).for_each(|other| other.state = NodeState::Draining);
+    let loads = loads(cluster.placements);
+    let is_fatal = |warning: &Warning| matches!(warning, Warning::DomainIsFatal { .. });
+    let weakened = |placement: &PlacementView| {
+        let hub = cluster.hubs.iter().find(|hub| hub.id == placement.hub)?;
+        let (wish, now) = (Wish { one_domain_is_fine: true, ..Wish::of(hub) }, nodes_of(placement));
+        if !now.contains(&node) || warnings(cluster.nodes, &now, wish).iter().any(is_fatal) {
+            return None;
+        }
+        let after = place(&others, &loads, wish, &now).ok()?;
+        let warning = after.warnings.into_iter().find(is_fatal)?;
+        Some((placement.hub, placement.partition, warning))
+    };
+    cluster.placements.iter().filter_map(weakened).collect()
 }
 
 fn settled(cluster: Cluster<'_>) -> impl Iterator<Item = &PlacementView> {
@@ -152,7 +176,7 @@ fn note(loads: &mut Loads, placement: &PlacementView, nodes: &[NodeId]) {
 /// The nodes a group may choose from. `None`: its hub is gone, and its placement goes with it.
 fn field<'a>(cluster: Cluster<'a>, loads: &Loads, placement: &PlacementView) -> Option<Field<'a>> {
     let now = nodes_of(placement);
-    if placement.hub == HubId(0) {
+    if placement.hub == CATALOG {
         return Some(seeds_field(cluster.nodes, loads, &now));
     }
     let wish = Wish::of(cluster.hubs.iter().find(|hub| hub.id == placement.hub)?);
@@ -199,7 +223,7 @@ fn step(cluster: Cluster<'_>, loads: &Loads, placement: &PlacementView) -> Optio
         Why::Leaves => {
             let leaves = *now.iter().find(|node| !kept.contains(node))?;
             let others = now.iter().copied().filter(|node| *node != leaves);
-            if may_shrink(&field, now.len()) {
+            if may_shrink(&field, now.len()) || mutants::active(mutants::DRAINED_WITHOUT_ANOTHER) {
                 return Some((why, others.collect()));
             }
             let next = field.nodes(&field.added(&stays)?);

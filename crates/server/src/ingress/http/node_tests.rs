@@ -174,5 +174,6 @@ async fn a_node_alone_holds_everything_and_survives_no_zone() {
     let (_, plan) = client.get("/api/v1/cluster/plan").await;
     let losses: Vec<&Value> = plan["hubs"].as_array().expect("hubs").iter().map(|it| &it["losses"]).collect();
     assert_eq!(losses, [1, 1, 1], "{plan}");
+    assert_eq!((&plan["moves"], &plan["blocked"]), (&json!([]), &json!([])), "{plan}");
     server.stop().await.expect("it stops");
 }

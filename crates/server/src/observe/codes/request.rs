@@ -208,10 +208,10 @@ super::codes! { REQUEST_CODES
         "Nothing was changed."
         "Drain it (`outlast node drain NODE`) and wait until `outlast node show NODE` counts no replicas."
     }
-    Error NODE_CANNOT_DRAIN "OL-2062" "what the node holds has nowhere to go" {
-        "A node was to be drained, but for some of its replicas there is no other node: each has a node of its own. The message names the first of them."
+    Error NODE_CANNOT_DRAIN "OL-2062" "the node is needed" {
+        "A node was to be drained, but for some of its replicas there is no other node, or none that lets them survive what they are to. The message names the first of them."
         "Nothing was changed; the node goes on as before."
-        "Add a node, resume one that is draining, or let the hub have fewer replicas. With `--force` it is drained as far as there is room, and what cannot leave stays."
+        "Add a node, resume one that is draining, or let the hub have fewer replicas. With `--force` it is drained all the same; what has nowhere to go stays on it."
     }
     Error HUB_NOT_PLACEABLE "OL-2063" "the task hub cannot be placed" {
         "There are not the nodes that the task hub's replicas need. The message counts those that are left and says why others are not."

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use axum::Json as JsonBody;
 use axum::extract::{FromRequestParts, State};
-use engine::catalog::placement::{Cluster, blocked_by, loads};
+use engine::catalog::placement::{Cluster, blocked_by, loads, weakened_by};
 use engine::catalog::{Command, NodeState, NodeView, PlacementView, RemoveNode, SetNodeState};
 use engine::id::NodeId;
 use http::request::Parts;
@@ -113,13 +113,25 @@ fn has_room(layout: &Layout, node: &NodeView) -> Result<(), Problem> {
     let Layout { nodes, hubs, placements, leaders: _ } = layout;
     let cluster = Cluster { nodes, hubs, placements, changing: &BTreeSet::new() };
     let blocked = blocked_by(cluster, node.id);
-    let Some(first) = blocked.first() else { return Ok(()) };
+    let Some(first) = blocked.first() else { return stays_strong(layout, cluster, node) };
     let stuck = shaped::stuck(layout, first);
     let hub = stuck.hub.map_or_else(|| "the catalog".to_owned(), |hub| format!("hub {hub}"));
     let (name, count) = (&node.name, blocked.len());
     let detail = format!(
         "{count} replicas could not leave {name}, such as partition {} of {hub}: {}",
         stuck.partition, stuck.why
+    );
+    Err(Problem::new(&codes::NODE_CANNOT_DRAIN, detail))
+}
+
+/// Nothing that survives what it is to survives less without the node.
+fn stays_strong(layout: &Layout, cluster: Cluster<'_>, node: &NodeView) -> Result<(), Problem> {
+    let weakened = weakened_by(cluster, node.id);
+    let Some((hub, partition, warning)) = weakened.first() else { return Ok(()) };
+    let hub = shaped::hub_name(layout, *hub).unwrap_or_default();
+    let (name, count) = (&node.name, weakened.len());
+    let detail = format!(
+        "without {name}, {count} partitions would survive less than they are to, such as partition {partition} of hub {hub}: {warning}"
     );
     Err(Problem::new(&codes::NODE_CANNOT_DRAIN, detail))
 }

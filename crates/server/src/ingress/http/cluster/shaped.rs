@@ -147,6 +147,9 @@ fn distances(layout: &Layout, seen: &Outlook) -> Vec<HubDistance> {
 
 /// What hubs want and do not have, each said once.
 fn complaints(layout: &Layout) -> Vec<String> {
+    if layout.nodes.is_empty() {
+        return vec!["this node is in no cluster: while it is down, nothing goes on".to_owned()];
+    }
     let mut told: BTreeMap<String, usize> = BTreeMap::new();
     for placement in &layout.placements {
         let Some(hub) = layout.hubs.iter().find(|hub| hub.id == placement.hub) else { continue };
