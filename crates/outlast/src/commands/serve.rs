@@ -30,7 +30,35 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     #[command(flatten)]
+    location: Location,
+    #[command(flatten)]
     join: Join,
+}
+
+/// Where the node is. What is not said here is as the settings say, at each start.
+#[derive(Debug, Args)]
+struct Location {
+    /// What fails together with it, from the outside in: `/region/zone/rack` [default: location.fault_domain]
+    #[arg(long, value_name = "PATH")]
+    fault_domain: Option<String>,
+    /// What is upgraded together with it [default: location.upgrade_domain]
+    #[arg(long, value_name = "NAME")]
+    upgrade_domain: Option<String>,
+    /// The place of which none may have a majority [default: location.site]
+    #[arg(long, value_name = "NAME")]
+    site: Option<String>,
+}
+
+impl Location {
+    fn told(&self, loader: Loader) -> Loader {
+        let flags = [
+            ("--fault-domain", "location.fault_domain", &self.fault_domain),
+            ("--upgrade-domain", "location.upgrade_domain", &self.upgrade_domain),
+            ("--site", "location.site", &self.site),
+        ];
+        let set = flags.into_iter().filter_map(|(flag, key, value)| Some((flag, key, value.as_ref()?)));
+        set.fold(loader, |loader, (flag, key, value)| loader.flag(flag, key, value))
+    }
 }
 
 /// How a node becomes part of a cluster.
@@ -45,21 +73,13 @@ struct Join {
     /// With --join: where other nodes reach it [default: peers.advertise, or the first of peers.listen]
     #[arg(long, requires = "join", value_name = "HOST:PORT")]
     address: Option<String>,
-    /// With --join: what fails together with it, from the outside in: `/region/zone/rack`
-    #[arg(long, requires = "join", value_name = "PATH")]
-    fault_domain: Option<String>,
-    /// With --join: what is upgraded together with it
-    #[arg(long, requires = "join", value_name = "NAME")]
-    upgrade_domain: Option<String>,
-    /// With --join: the place of which none may have a majority
-    #[arg(long, requires = "join", value_name = "NAME")]
-    site: Option<String>,
 }
 
 impl Serve {
     pub(crate) fn run(self, global: &Global) -> Result<Exit, Failed> {
         let loader = config::loader(Profile::Serve, self.config.as_deref())?;
-        let loaded = config::load(with_data(loader, self.data.as_ref()))?;
+        let loader = self.location.told(with_data(loader, self.data.as_ref()));
+        let loaded = config::load(loader)?;
         if self.join.join.is_some() {
             match ask(self.join.run(&loaded.config, global.quiet))? {
                 Exit::Done => {}
@@ -87,9 +107,9 @@ impl Join {
         let wanted = Wanted {
             name: self.name.unwrap_or_default(),
             address: config.peers.address(self.address.as_deref()),
-            fault_domain: self.fault_domain.unwrap_or_default(),
-            upgrade_domain: self.upgrade_domain.unwrap_or_default(),
-            site: self.site.unwrap_or_default(),
+            fault_domain: config.location.fault_domain.clone(),
+            upgrade_domain: config.location.upgrade_domain.clone(),
+            site: config.location.site.clone(),
         };
         let kept = joining::join(&files, &token, wanted, clock).await.map_err(told)?;
         if !is_quiet {

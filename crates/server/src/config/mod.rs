@@ -21,7 +21,9 @@ pub use problem::{Problem, Problems};
 pub use reference::reference_page;
 pub use settings::{Profile, SETTINGS, Setting};
 pub use subscriptions::Subscription;
-pub use typed::{Color, Config, Events, Format, Grpc, Http, Hubs, Log, Node, Peers, Runner, Storage, Work};
+pub use typed::{
+    Color, Config, Events, Format, Grpc, Http, Hubs, Location, Log, Node, Peers, Runner, Storage, Work,
+};
 pub use value::{Kind, Value};
 
 /// The reference page's place in the repository.

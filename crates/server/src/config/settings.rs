@@ -149,6 +149,24 @@ pub const SETTINGS: &[Setting] = &[
         "The longest time one request may wait for an instance to finish. Clients repeat the request.",
     ),
     setting(
+        "location.fault_domain",
+        Kind::Text,
+        "none",
+        "What fails together with this node, from the outside in, such as `/region/zone/rack`: up to eight names, each with `/` before it. Replicas of a partition are spread over these at each level. `none`: nobody knows, and all nodes that do not know count as one domain.",
+    ),
+    setting(
+        "location.upgrade_domain",
+        Kind::Text,
+        "none",
+        "What is upgraded together with this node. Replicas are spread over these where fault domains leave a choice. `none`: it is upgraded alone.",
+    ),
+    setting(
+        "location.site",
+        Kind::Text,
+        "none",
+        "The place this node is in. No site gets a majority of a partition's replicas where the nodes allow it. `none`: it does not count for any.",
+    ),
+    setting(
         "peers.listen",
         Kind::Addresses,
         "",

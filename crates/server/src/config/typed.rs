@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use engine::catalog::{Mode, is_address};
+use engine::catalog::{self, Mode, is_address};
 
 use super::load::Origin;
 use super::problem::Problem;
@@ -24,6 +24,8 @@ const PEERS_PORT: u16 = 4003;
 pub struct Config {
     /// `[node]`
     pub node: Node,
+    /// `[location]`
+    pub location: Location,
     /// `[grpc]`
     pub grpc: Grpc,
     /// `[http]`
@@ -53,6 +55,32 @@ pub struct Node {
     pub data_dir: PathBuf,
     /// `node.drain_timeout`
     pub drain_timeout: Duration,
+}
+
+/// `[location]`: where a node is, as the cluster's catalog keeps it; empty where it is not known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Location {
+    /// `location.fault_domain`
+    pub fault_domain: String,
+    /// `location.upgrade_domain`
+    pub upgrade_domain: String,
+    /// `location.site`
+    pub site: String,
+}
+
+impl Location {
+    /// The first part that is not allowed: its setting, and what it should be.
+    fn complaint(&self) -> Option<(&'static str, String)> {
+        let name = "at most 64 letters, digits, '-', '_' and '.'";
+        let is_name = |text: &str| text.is_empty() || catalog::is_node_name(text);
+        if !catalog::is_domain_path(&self.fault_domain) {
+            let text = &self.fault_domain;
+            return Some(("location.fault_domain", format!("{text:?} is no path like /region/zone/rack")));
+        }
+        let flat = [("location.upgrade_domain", &self.upgrade_domain), ("location.site", &self.site)];
+        let (key, text) = flat.into_iter().find(|(_, text)| !is_name(text))?;
+        Some((key, format!("{text:?} is no name of {name}")))
+    }
 }
 
 /// `[grpc]`
@@ -221,6 +249,11 @@ impl Config {
                 data_dir: read.text("node.data_dir").into(),
                 drain_timeout: read.time("node.drain_timeout"),
             },
+            location: Location {
+                fault_domain: read.place("location.fault_domain"),
+                upgrade_domain: read.place("location.upgrade_domain"),
+                site: read.place("location.site"),
+            },
             grpc: Grpc {
                 listen: read.addresses("grpc.listen"),
                 listen_if_free: read.addresses("grpc.listen_if_free"),
@@ -291,6 +324,13 @@ impl Config {
                 detail: format!("peers.advertise: {address:?} is no address HOST:PORT"),
             });
         }
+        if let Some((key, detail)) = self.location.complaint() {
+            problems.push(Problem {
+                code: &codes::CONFIG_VALUE,
+                place: origin(key).to_string(),
+                detail: format!("{key}: {detail}"),
+            });
+        }
         if self.grpc.listen.is_empty() {
             problems.push(Problem {
                 code: &codes::CONFIG_CONTRADICTION,
@@ -344,6 +384,11 @@ impl Read<'_> {
             Value::Text(text) => text.clone(),
             other => wrong(key, other),
         }
+    }
+
+    /// A text that may be nothing.
+    fn place(&self, key: &'static str) -> String {
+        Some(self.text(key)).filter(|text| text != "none").unwrap_or_default()
     }
 
     fn texts(&self, key: &'static str) -> Vec<String> {
@@ -400,7 +445,7 @@ fn wrong<T>(key: &str, value: &Value) -> T {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::{Loader, Profile};
+    use crate::config::{Loader, Location, Profile};
 
     #[test]
     fn a_node_is_reached_and_listens_where_it_was_told() {
@@ -421,5 +466,22 @@ mod tests {
         assert_eq!(listens(&[("peers.listen", "0.0.0.0:7")], "host:4006"), "0.0.0.0:7");
         let wrong = Loader::new(Profile::Serve).flag("test", "peers.advertise", "host").load();
         assert!(wrong.expect_err("no port").to_string().contains("no address HOST:PORT"));
+    }
+
+    #[test]
+    fn a_node_says_where_it_is_or_does_not() {
+        let load = |key, value| Loader::new(Profile::Serve).flag("test", key, value).load();
+        let location = |key, value| load(key, value).expect("allowed").config.location;
+        assert_eq!(location("location.site", "none"), Location::default());
+        assert_eq!(location("location.fault_domain", "/eu/1/r7").fault_domain, "/eu/1/r7");
+        for (key, value) in [
+            ("location.fault_domain", "eu/1"),
+            ("location.fault_domain", "/a/b/c/d/e/f/g/h/i"),
+            ("location.upgrade_domain", "a b"),
+            ("location.site", "/west"),
+        ] {
+            let told = load(key, value).expect_err("not allowed").to_string();
+            assert!(told.contains(key) && told.contains(value), "{told}");
+        }
     }
 }
