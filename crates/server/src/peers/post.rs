@@ -14,15 +14,49 @@ use super::links::{Lane, Links};
 use super::net::wire::FRAME_BYTES_MAX;
 use crate::observe::codes;
 
-/// Frames kept for one node. A node that is so far behind loses what comes on top, and with it the
-/// time that somebody waits for it.
+/// Frames kept for one node, and their bytes. A node that is so far behind loses what comes on top, and
+/// with it the time that somebody waits for it.
 const KEPT_MAX: usize = 65_536;
+const KEPT_BYTES_MAX: usize = 64 << 20;
+
+/// Frames of one session that found no room, in order.
+#[derive(Debug, Default)]
+struct Kept {
+    frames: VecDeque<Kind>,
+    bytes: usize,
+}
+
+impl Kept {
+    fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    fn push(&mut self, kind: Kind, bytes: usize) -> bool {
+        let fits = self.frames.len() < KEPT_MAX && self.bytes + bytes <= KEPT_BYTES_MAX;
+        if fits {
+            self.bytes += bytes;
+            self.frames.push_back(kind);
+        }
+        fits
+    }
+
+    fn send(&mut self, links: &Links, to: NodeId) {
+        while let Some(kind) = self.frames.front() {
+            let bytes = kind.encoded_len();
+            if !links.send(to, Lane::Urgent, kind.clone()) {
+                break;
+            }
+            self.bytes -= bytes;
+            self.frames.pop_front();
+        }
+    }
+}
 
 /// See the file's header. The lock is held while a frame is sent: a carrier only queues.
 #[derive(Debug)]
 pub(super) struct Post {
     links: Links,
-    kept: Mutex<BTreeMap<NodeId, VecDeque<Kind>>>,
+    kept: Mutex<BTreeMap<NodeId, Kept>>,
     /// Something may be kept.
     keeps: AtomicBool,
 }
@@ -36,13 +70,13 @@ impl Post {
         &self.links
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<NodeId, VecDeque<Kind>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<NodeId, Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A session begins: from now on frames for this node are kept.
     pub(super) fn connected(&self, node: NodeId) {
-        self.lock().insert(node, VecDeque::new());
+        self.lock().insert(node, Kept::default());
     }
 
     /// The session has ended, and with it what was kept.
@@ -54,6 +88,7 @@ impl Post {
     pub(super) fn send(&self, to: NodeId, kind: Kind) {
         let mut kept = self.lock();
         let Some(queue) = kept.get_mut(&to) else { return };
+        queue.send(&self.links, to);
         if queue.is_empty() && self.links.send(to, Lane::Urgent, kind.clone()) {
             return;
         }
@@ -63,16 +98,16 @@ impl Post {
             tracing::error!(code = codes::INTERNAL.id, %to, bytes, "a frame is longer than any may be");
             return;
         }
-        if queue.len() < KEPT_MAX {
-            queue.push_back(kind);
-            self.keeps.store(true, Ordering::Relaxed);
+        if !queue.push(kind, bytes) {
+            return tracing::warn!(code = codes::OVERLOADED.id, %to, "another node is far behind; a frame is lost");
         }
+        self.keeps.store(true, Ordering::Relaxed);
     }
 
     /// Sends a frame now, behind all others; `false`: it is gone.
     pub(super) fn send_now(&self, to: NodeId, kind: Kind) -> bool {
         let kept = self.lock();
-        kept.get(&to).is_some_and(VecDeque::is_empty) && self.links.send(to, Lane::Urgent, kind)
+        kept.get(&to).is_some_and(Kept::is_empty) && self.links.send(to, Lane::Urgent, kind)
     }
 
     /// Sends what was kept, as far as there is room. To be called now and then.
@@ -82,12 +117,7 @@ impl Post {
         }
         let mut kept = self.lock();
         for (node, queue) in kept.iter_mut() {
-            while let Some(kind) = queue.front() {
-                if !self.links.send(*node, Lane::Urgent, kind.clone()) {
-                    break;
-                }
-                queue.pop_front();
-            }
+            queue.send(&self.links, *node);
         }
         self.keeps.store(kept.values().any(|queue| !queue.is_empty()), Ordering::Relaxed);
     }
