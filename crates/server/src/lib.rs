@@ -8,6 +8,7 @@ pub mod dispatch;
 pub mod doctor;
 pub mod events;
 pub mod ingress;
+mod membership;
 pub mod node;
 pub mod observe;
 pub mod partition;

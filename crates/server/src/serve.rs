@@ -15,10 +15,12 @@ use crate::config::Config;
 use crate::ingress::bind::{BindError, bind, bind_if_free};
 use crate::ingress::grpc::{self, Phase};
 use crate::ingress::http::{self, Addresses, NodeApi};
+use crate::membership::Membership;
 use crate::node::cluster::Place;
 use crate::node::{Node, Platform, StartError};
 use crate::observe::metrics::Metrics;
 use crate::observe::{codes, health};
+use crate::peers::Refusal;
 use crate::{events, schedules};
 
 /// Why a server did not start.
@@ -30,6 +32,9 @@ pub enum Error {
     /// The node did not come up.
     #[error(transparent)]
     Node(#[from] StartError),
+    /// It is part of a cluster, and cannot be.
+    #[error(transparent)]
+    Cluster(#[from] Refusal),
 }
 
 /// A server that takes calls.
@@ -40,6 +45,8 @@ pub struct Server {
     addresses: Addresses,
     phase: watch::Sender<Phase>,
     listeners: JoinSet<()>,
+    /// Where the node is one of a cluster.
+    membership: Option<Membership>,
 }
 
 /// How often it is said that the node is open to others.
@@ -55,6 +62,8 @@ impl Server {
     pub async fn start(config: Config, platform: Platform) -> Result<Self, Error> {
         let listening = Listening::open(&config).await?;
         let addresses = listening.addresses();
+        let mut membership = Membership::open(&config, &platform).await?;
+        let place = membership.as_ref().map_or_else(Place::alone, Membership::place);
         let metrics = Arc::new(Metrics::new(outlast_proto::VERSION, platform.clock.wall()));
         let (phase, _) = watch::channel(Phase::Serving);
         let mut listeners = JoinSet::new();
@@ -65,7 +74,10 @@ impl Server {
             let stopped = reached(phase.subscribe(), Phase::Stopped);
             listeners.spawn(http::serve(listener, router.clone(), stopped));
         }
-        let node = Node::start(config, platform, metrics, Place::alone()).await?;
+        let node = Node::start(config, platform, metrics, place).await?;
+        if let Some(membership) = &mut membership {
+            membership.begin(&node, &mut listeners, reached(phase.subscribe(), Phase::Stopped))?;
+        }
         api.serve_node(Arc::clone(&node));
         for listener in listening.grpc {
             listeners.spawn(serve_grpc(Arc::clone(&node), listener, phase.subscribe()));
@@ -79,7 +91,7 @@ impl Server {
             let stopped = reached(phase.subscribe(), Phase::Stopped);
             listeners.spawn(repeat(WARN_EVERY, stopped, move || warn_open(&open)));
         }
-        Ok(Self { node, api, addresses, phase, listeners })
+        Ok(Self { node, api, addresses, phase, listeners, membership })
     }
 
     /// The node behind the listeners.
@@ -114,10 +126,14 @@ impl Server {
                 "some calls were still open when the time to drain was over"
             );
         }
+        self.node.hand_over().await;
         self.phase.send_replace(Phase::Stopped);
         let ended = async { while self.listeners.join_next().await.is_some() {} };
         if tokio::time::timeout(patience, ended).await.is_err() {
             self.listeners.shutdown().await;
+        }
+        if let Some(membership) = &self.membership {
+            membership.stop().await;
         }
         self.node.stop().await
     }

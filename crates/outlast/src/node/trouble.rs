@@ -19,6 +19,10 @@ pub(super) fn tell(error: &Error, data: &Path) -> Failed {
             Failed::new(Exit::Failure, bind.code, happened).not_happened("nothing was started")
         }
         Error::Node(node) => node_failed(node, code_of(node), data),
+        Error::Cluster(refusal) => {
+            let happened = format!("be a node of the cluster of {}: {}", data.display(), refusal.text);
+            Failed::new(Exit::Failure, refusal.code, happened).not_happened("nothing was started")
+        }
     }
 }
 

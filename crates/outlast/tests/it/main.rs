@@ -12,6 +12,7 @@
 
 mod api;
 mod broken_disk;
+mod cluster;
 mod crash;
 mod entities;
 mod javascript;

@@ -13,9 +13,10 @@ use engine::id::{HubId, PartitionId};
 use storage::{GroupKey, Record};
 use tokio::sync::watch;
 
-use super::hub::Hub;
+use super::cluster::Wait;
+use super::hub::{Hub, mismatch};
 use super::layout::ReplicasWanted;
-use super::opening::{CATALOG, Seated, group_key, place_of};
+use super::opening::{CATALOG, Seated, place_of};
 use super::{ADMITTED_MAX, Member, Node, StartError, log_writer};
 use crate::dispatch::{self, Dispatch, TokenKey};
 use crate::partition::machine::Machine;
@@ -23,6 +24,8 @@ use crate::partition::mailbox::Admission;
 use crate::partition::messages::{Answer, Outcome, Question, Request, Unavailable};
 use crate::partition::outside::{Claimed, HubLinks};
 use crate::partition::watch::Watchers;
+use crate::peers::frame::{CatalogMoved, Kind};
+use crate::peers::links::Lane;
 use crate::peers::route::Route;
 use crate::peers::waits::Elsewhere;
 
@@ -102,32 +105,21 @@ impl Node {
     async fn open_known_hub(&self, name: &str) -> Result<Arc<Hub>, HubError> {
         match self.hubs().await?.into_iter().find(|hub| hub.name == name) {
             Some(view) if view.deleted.is_some() => Err(HubError::Deleted(name.to_owned())),
-            Some(view) => self.open_hub(&view).await,
+            Some(view) => self.open_hub(&view, Wait::Yes).await,
             None => Err(HubError::NotFound(name.to_owned())),
         }
     }
 
     /// Every hub the catalog knows, deleted ones included, by name.
     pub async fn hubs(&self) -> Result<Vec<HubView>, Unavailable> {
-        match self.catalog.route.ask(&self.catalog_admission, Question::Hubs, None).await? {
+        match self.ask_catalog(Question::Hubs).await? {
             Answer::Hubs(hubs) => Ok(hubs),
-            Answer::Nodes(_)
-            | Answer::Placements(_)
-            | Answer::Instance(_)
-            | Answer::Instances(_)
-            | Answer::History(_)
-            | Answer::Finished(_)
-            | Answer::Entity(_)
-            | Answer::Entities(_)
-            | Answer::Locks(_)
-            | Answer::Counts(_)
-            | Answer::Meta(_)
-            | Answer::Feed(_)
-            | Answer::Schedule(_)
-            | Answer::Schedules(_)
-            | Answer::FeedEvents(_)
-            | Answer::FeedLetters(_) => Err(Unavailable::NotLeading),
+            _ => Err(mismatch()),
         }
+    }
+
+    pub(super) async fn ask_catalog(&self, question: Question) -> Result<Answer, Unavailable> {
+        self.catalog.route.ask(&self.catalog_admission, question, None).await
     }
 
     /// The hubs that are open here, by name.
@@ -166,7 +158,7 @@ impl Node {
         self.change_catalog(name, command).await?;
         let view = self.hubs().await?.into_iter().find(|hub| hub.name == name);
         let view = view.ok_or_else(|| HubError::NotFound(name.to_owned()))?;
-        self.open_hub(&view).await
+        self.open_hub(&view, Wait::Yes).await
     }
 
     /// Deletes a hub: its work stops, its name answers "deleted", it can be brought back.
@@ -189,17 +181,48 @@ impl Node {
         let view = self.hubs().await?.into_iter().find(|hub| hub.name == name);
         let command = catalog::Command::RemoveHub(catalog::RemoveHub { name: name.to_owned() });
         self.change_catalog(name, command).await?;
-        let Some(view) = view else { return Ok(()) };
-        let closed = self.closed_hubs.lock().unwrap_or_else(PoisonError::into_inner).remove(&view.id);
-        for member in closed.iter().flat_map(|hub| &hub.partitions) {
-            member.release().await;
+        if let Some(view) = view {
+            self.drop_hub(view.id).await;
         }
-        self.gateway().forget_hub(view.id);
-        let replica = Seated::first().replica;
-        let groups: Vec<GroupKey> =
-            (0..view.partitions).map(|id| group_key(view.id, PartitionId(id), replica)).collect();
-        self.forget(&groups);
         Ok(())
+    }
+
+    /// A hub is no more: nothing of it stays here.
+    pub(super) async fn drop_hub(&self, id: HubId) {
+        let _changing = self.changing_hubs.lock().await;
+        let closed = self.closed_hubs.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        let open = {
+            let mut open = self.hubs.write().unwrap_or_else(PoisonError::into_inner);
+            let name = open.values().find(|hub| hub.id == id).map(|hub| hub.name.clone());
+            name.and_then(|name| open.remove(&name))
+        };
+        for hub in closed.iter().chain(&open) {
+            hub.links.dispatch.close();
+            hub.links.watchers.changed_all();
+            for member in &hub.partitions {
+                member.release().await;
+            }
+        }
+        self.gateway().forget_hub(id);
+        let mut groups: Vec<GroupKey> = self.seats.take_hub(id).iter().map(|seat| seat.key).collect();
+        groups.extend(self.recovered_of(|hub| hub == id));
+        self.forget(&groups);
+        self.hub_changes.send_modify(|count| *count += 1);
+    }
+
+    /// Groups that the node log held and that are not opened, of such hubs.
+    fn recovered_of(&self, of: impl Fn(HubId) -> bool) -> Vec<GroupKey> {
+        let recovered = self.recovered.lock().unwrap_or_else(PoisonError::into_inner);
+        recovered.keys().filter(|key| of(place_of(**key).0)).copied().collect()
+    }
+
+    /// Every hub of which there is something here.
+    pub(super) fn hubs_here(&self) -> BTreeSet<HubId> {
+        let open = self.open_hub_list().into_iter().map(|hub| hub.id);
+        let closed: Vec<HubId> =
+            self.closed_hubs.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
+        let recovered = self.recovered_of(|_| true).into_iter().map(|key| place_of(key).0);
+        open.chain(closed).chain(recovered).filter(|hub| *hub != CATALOG).collect()
     }
 
     async fn change_catalog(&self, name: &str, command: catalog::Command) -> Result<(), HubError> {
@@ -229,29 +252,49 @@ impl Node {
                 | catalog::Reply::Node(_)
                 | catalog::Reply::Placement(_),
             )
-            | Outcome::Partition(_) => Ok(()),
+            | Outcome::Partition(_) => {
+                self.catalog_moved();
+                Ok(())
+            }
         }
+    }
+
+    /// The catalog has changed because of this node: it and all others ask it again.
+    pub(crate) fn catalog_moved(&self) {
+        self.hearing.moved.notify_one();
+        for node in self.hearing.connected() {
+            // Whoever misses it asks by himself, a little later.
+            let moved = Kind::CatalogMoved(CatalogMoved::default());
+            let _sent = self.place.links.send(node, Lane::Urgent, moved);
+        }
+    }
+
+    /// A partition of an open hub, or the catalog.
+    pub(super) fn member_of(&self, hub: HubId, partition: PartitionId) -> Result<Member, Unavailable> {
+        if hub == CATALOG {
+            return Ok(self.catalog.clone());
+        }
+        let open = self.hubs.read().unwrap_or_else(PoisonError::into_inner);
+        let hub = open.values().find(|open| open.id == hub).ok_or(Unavailable::NotLeading)?;
+        hub.member(partition).cloned()
     }
 
     pub(super) async fn open_hubs(&self) -> Result<(), StartError> {
         let views = self.hubs().await.map_err(StartError::Catalog)?;
         // A stop may have come between a hub's removal and that of its data.
         let known: BTreeSet<HubId> = views.iter().map(|view| view.id).chain([CATALOG]).collect();
-        let orphans: Vec<GroupKey> = {
-            let recovered = self.recovered.lock().unwrap_or_else(PoisonError::into_inner);
-            recovered.keys().filter(|key| !known.contains(&place_of(**key).0)).copied().collect()
-        };
+        let orphans = self.recovered_of(|hub| !known.contains(&hub));
         self.forget(&orphans);
         for view in views {
             if view.deleted.is_none() {
-                self.open_hub(&view).await?;
+                self.open_hub(&view, Wait::Yes).await?;
             }
         }
         Ok(())
     }
 
     /// Removes the log and the tables of partitions that are not to come back.
-    fn forget(&self, groups: &[GroupKey]) {
+    pub(super) fn forget(&self, groups: &[GroupKey]) {
         let mut recovered = self.recovered.lock().unwrap_or_else(PoisonError::into_inner);
         for group in groups {
             recovered.remove(group);
@@ -271,11 +314,11 @@ impl Node {
         }
     }
 
-    fn open_hub_named(&self, name: &str) -> Option<Arc<Hub>> {
+    pub(super) fn open_hub_named(&self, name: &str) -> Option<Arc<Hub>> {
         self.hubs.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
-    async fn open_hub(&self, view: &HubView) -> Result<Arc<Hub>, HubError> {
+    pub(super) async fn open_hub(&self, view: &HubView, wait: Wait) -> Result<Arc<Hub>, HubError> {
         let _changing = self.changing_hubs.lock().await;
         if let Some(hub) = self.open_hub_named(&view.name) {
             return Ok(hub);
@@ -288,8 +331,10 @@ impl Node {
             }
             None => tokio::task::block_in_place(|| self.bring_up(view))?,
         };
-        for member in &hub.partitions {
-            member.route.leads().await?;
+        if wait == Wait::Yes && !self.is_one_of_several() {
+            for member in &hub.partitions {
+                member.route.leads().await?;
+            }
         }
         let mut open: std::sync::RwLockWriteGuard<'_, BTreeMap<String, Arc<Hub>>> =
             self.hubs.write().unwrap_or_else(PoisonError::into_inner);
@@ -344,7 +389,7 @@ impl Node {
     }
 
     fn open_replicas(&self, view: &HubView, hub: &Hub) -> Result<(), HubError> {
-        let here = hub.partitions.iter().filter(|_| self.has_replica());
+        let here = hub.partitions.iter().filter(|_| !self.is_one_of_several());
         for (id, member) in (0..view.partitions).map(PartitionId).zip(here) {
             let machine = Machine::Partition { id, of: view.partitions };
             let links = Some(Arc::clone(&hub.links));
@@ -358,7 +403,7 @@ impl Node {
 
     /// Nobody reaches the hub any more. Its partitions stay with their runners, so that bringing it
     /// back needs nothing; without workers nothing is done, and after a restart they stay closed.
-    async fn close_hub(&self, name: &str) {
+    pub(super) async fn close_hub(&self, name: &str) {
         let _changing = self.changing_hubs.lock().await;
         let hub = self.hubs.write().unwrap_or_else(PoisonError::into_inner).remove(name);
         if let Some(hub) = hub {

@@ -10,6 +10,7 @@ use engine::catalog::{self, HubView, NodeView, Placed, PlacementView, Survive};
 use engine::id::{HubId, NodeId, PartitionId};
 
 use super::Node;
+use super::hub::mismatch;
 use super::hubs::HubError;
 use crate::partition::messages::{Answer, Outcome, Question, Request, Unavailable};
 
@@ -52,6 +53,18 @@ pub struct Layout {
     pub leaders: BTreeMap<(HubId, PartitionId), NodeId>,
 }
 
+impl Layout {
+    /// Where a partition's replicas are to be.
+    pub fn placement(&self, hub: HubId, partition: PartitionId) -> Option<&PlacementView> {
+        self.placements.iter().find(|placement| placement.hub == hub && placement.partition == partition)
+    }
+
+    /// A node.
+    pub fn node(&self, id: NodeId) -> Option<&NodeView> {
+        self.nodes.iter().find(|node| node.id == id)
+    }
+}
+
 impl Node {
     /// The whole layout.
     pub async fn layout(&self) -> Result<Layout, Unavailable> {
@@ -73,7 +86,7 @@ impl Node {
     /// Every node that joined and was not removed.
     pub async fn cluster_nodes(&self) -> Result<Vec<NodeView>, Unavailable> {
         let Answer::Nodes(nodes) = self.ask_catalog(Question::Nodes).await? else {
-            return Err(Unavailable::NotLeading);
+            return Err(mismatch());
         };
         Ok(nodes)
     }
@@ -81,7 +94,7 @@ impl Node {
     /// Where the replicas of a hub's partitions are to be; hub 0 is the catalog.
     pub async fn placements(&self, hub: HubId) -> Result<Vec<PlacementView>, Unavailable> {
         let Answer::Placements(placements) = self.ask_catalog(Question::Placements { hub }).await? else {
-            return Err(Unavailable::NotLeading);
+            return Err(mismatch());
         };
         Ok(placements)
     }
@@ -91,12 +104,8 @@ impl Node {
         let request = Request::Catalog(command);
         match self.catalog.route.ask(&self.catalog_admission, request, None).await? {
             Outcome::Catalog(reply) => Ok(reply),
-            Outcome::Partition(_) => Err(Unavailable::NotLeading),
+            Outcome::Partition(_) => Err(mismatch()),
         }
-    }
-
-    async fn ask_catalog(&self, question: Question) -> Result<Answer, Unavailable> {
-        self.catalog.route.ask(&self.catalog_admission, question, None).await
     }
 
     /// Where the partitions of a new hub begin; empty: all on this node, which is the only one.

@@ -31,18 +31,19 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use engine::id::{HubId, NodeId, PartitionId};
+use engine::id::{HubId, PartitionId};
 use storage::log::NodeLog;
 use storage::{GroupKey, GroupLog};
 use tokio::sync::watch;
 
 use self::budget::Budget;
 use self::cluster::copies;
-use self::cluster::{Place, Seats};
+use self::cluster::{Hearing, Place, Seats};
 pub use self::entities::{EntityPlace, States};
 pub use self::hub::Hub;
 pub(crate) use self::hub_tasks::{for_each_open_hub, while_led_here};
 pub use self::hubs::{HUB_DEFAULT, HubError};
+use self::layout::Layout;
 use self::member::Member;
 pub use self::start::{Platform, StartError};
 use crate::config::Config;
@@ -50,8 +51,8 @@ use crate::observe::codes;
 use crate::observe::metrics::Metrics;
 use crate::partition::address::{Address, Delivery};
 use crate::partition::mailbox::{Admission, Mailbox};
-use crate::peers::frame::Frame;
 use crate::peers::gateway::Gateway;
+use crate::peers::links::Hears;
 
 /// Requests that may wait inside one hub or the catalog.
 const ADMITTED_MAX: usize = 65_536;
@@ -69,9 +70,12 @@ pub struct Node {
     log: Mailbox<log_writer::Job>,
     stores: Mailbox<store_writer::Job>,
     copies: Mailbox<copies::Job>,
-    /// Which node this is, and its replicas.
+    /// Which node this is, its replicas, and what is said to them.
     place: Place,
     seats: Seats,
+    hearing: Arc<Hearing>,
+    /// What the catalog said last; empty on a node without others.
+    known: watch::Sender<Arc<Layout>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     slots: AtomicU64,
     /// Memory of all partitions together: for rows, and for changes that are not in the tables yet.
@@ -109,9 +113,22 @@ impl Node {
             error: std::io::Error::other(error),
         })??;
         let node = Arc::new(node);
-        node.open_hubs().await?;
-        node.ready.send_replace(true);
+        // In a cluster the catalog may be elsewhere: hubs open when it is heard (`cluster::following`).
+        if !node.is_one_of_several() {
+            node.open_hubs().await?;
+            node.ready.send_replace(true);
+        }
         Ok(node)
+    }
+
+    /// Whether there may be other nodes.
+    pub fn is_one_of_several(&self) -> bool {
+        self.place.links.are_some()
+    }
+
+    /// What the catalog said last of nodes, hubs and replicas; empty on a node without others.
+    pub fn known(&self) -> watch::Receiver<Arc<Layout>> {
+        self.known.subscribe()
     }
 
     /// Whether queries work.
@@ -128,11 +145,6 @@ impl Node {
     /// Changes whenever a hub is opened or closed.
     pub fn hub_changes(&self) -> watch::Receiver<u64> {
         self.hub_changes.subscribe()
-    }
-
-    /// Takes what another node says to a replica of this one. Gives back what is for somebody else.
-    pub fn heard_by_replicas(&self, from: NodeId, frame: Frame) -> Option<Frame> {
-        self.seats.heard(from, frame, &self.copies)
     }
 
     /// The settings it runs with.
@@ -216,6 +228,7 @@ impl Node {
         }
         let cache_bytes = config.storage.cache_bytes;
         let uploads = uploads::Room::default();
+        let (seats, copies) = (Seats::default(), Mailbox::default());
         let mut node = Self {
             runners: Vec::new(),
             log: Mailbox::default(),
@@ -233,13 +246,16 @@ impl Node {
             changing_hubs: tokio::sync::Mutex::new(()),
             ready: watch::channel(false).0,
             hub_changes: watch::channel(0).0,
-            seats: Seats::default(),
-            copies: Mailbox::default(),
+            hearing: Arc::new(Hearing::new(seats.clone(), copies.clone())),
+            seats,
+            copies,
+            known: watch::Sender::new(Arc::default()),
             place,
             config,
             platform,
             metrics,
         };
+        node.gateway().set_replicas(Arc::clone(&node.hearing) as Arc<dyn Hears>);
         node.start_threads(log).map_err(system("start a thread"))?;
         node.catalog = node.open_catalog()?;
         node.gateway().serve_catalog(node.catalog.route.clone(), node.catalog_admission.clone());

@@ -29,10 +29,10 @@ pub(super) const PAGES_PART: usize = 4;
 /// What a table file has at least: the way to a row, and what a transaction writes.
 const PAGES_MIN: usize = 128 << 10;
 /// The catalog's own hub.
-pub(super) const CATALOG: HubId = HubId(0);
+pub(in crate::node) const CATALOG: HubId = HubId(0);
 /// Bytes of entries that are held in memory for replicas that are behind, for each group.
 const BEHIND_BYTES_MAX: u64 = 16 << 20;
-/// The node that has all replicas.
+/// The node that a cluster begins with.
 const FIRST_NODE: NodeId = NodeId(1);
 /// The first replica of a group that began on one node.
 const FIRST_REPLICA: ReplicaId = ReplicaId(1);
@@ -42,9 +42,8 @@ impl Node {
     pub(super) fn open_catalog(&self) -> Result<Member, StartError> {
         let route = self.gateway().route((CATALOG, PartitionId(0)));
         let member = Member::new(route, self.uploads.clone());
-        if self.has_replica() {
-            let opened =
-                self.open_partition(CATALOG, Machine::Catalog, &Seated::first(), (None, Mode::Conservative));
+        if let Some(seated) = self.catalog_seat() {
+            let opened = self.open_partition(CATALOG, Machine::Catalog, &seated, (None, Mode::Conservative));
             let address = opened.map_err(|halt| StartError::Partition {
                 hub: "catalog".to_owned(),
                 partition: 0,
@@ -55,9 +54,15 @@ impl Node {
         Ok(member)
     }
 
-    /// Whether replicas are opened here: today the first node has all of them.
-    pub(super) fn has_replica(&self) -> bool {
-        self.gateway().me() == FIRST_NODE
+    /// The catalog's replica here: as the node log has it; or the first one, on the first node. Others
+    /// hear of theirs from the catalog.
+    fn catalog_seat(&self) -> Option<Seated> {
+        let recovered = self.recovered.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = recovered.keys().find(|key| place_of(**key).0 == CATALOG);
+        match known {
+            Some(key) => Some(Seated { replica: ReplicaId(key.replica), ..Seated::first() }),
+            None => (self.gateway().me() == FIRST_NODE).then(Seated::first),
+        }
     }
 
     /// Opens this node's replica of a partition and hands it to a runner.
@@ -148,18 +153,18 @@ impl Node {
 
 /// One replica's part in its group.
 #[derive(Debug, Clone)]
-pub(super) struct Seated {
+pub(in crate::node) struct Seated {
     /// Which replica is here.
-    pub(super) replica: ReplicaId,
+    pub(in crate::node) replica: ReplicaId,
     /// The voters the group was created with.
-    pub(super) voters: Vec<ReplicaId>,
+    pub(in crate::node) voters: Vec<ReplicaId>,
     /// Where the others are.
-    pub(super) others: BTreeMap<u64, NodeId>,
+    pub(in crate::node) others: BTreeMap<u64, NodeId>,
 }
 
 impl Seated {
     /// The only replica of a group, as every group on one node has it.
-    pub(super) fn first() -> Self {
+    pub(in crate::node) fn first() -> Self {
         Self { replica: FIRST_REPLICA, voters: vec![FIRST_REPLICA], others: BTreeMap::new() }
     }
 }
@@ -174,7 +179,7 @@ fn group_config(key: GroupKey, voters: Vec<ReplicaId>) -> replication::Config {
 }
 
 /// The group of a replica of a partition that never lost data.
-pub(super) fn group_key(hub: HubId, partition: PartitionId, replica: ReplicaId) -> GroupKey {
+fn group_key(hub: HubId, partition: PartitionId, replica: ReplicaId) -> GroupKey {
     GroupKey {
         partition: u64::from(hub.0) << 32 | u64::from(partition.0),
         lineage: FIRST_LINEAGE.0,

@@ -99,6 +99,7 @@ impl Partition {
             Question::FeedLetters { subscription, after, limit } => {
                 Answer::FeedLetters(self.see(|rows| feed::dead_letters(rows, subscription, *after, *limit))?)
             }
+            Question::Members => Answer::Members(self.group.members().clone()),
             Question::Meta => Answer::Meta(self.see(view::meta)?),
             Question::Hubs => Answer::Hubs(self.see(|rows| catalog::list(rows, None, HUBS_MAX))?),
             Question::Nodes => Answer::Nodes(self.see(|rows| catalog::nodes(rows, None, NODES_MAX))?),

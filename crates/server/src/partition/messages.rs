@@ -190,6 +190,8 @@ pub enum Question {
         /// At most so many.
         limit: usize,
     },
+    /// Who takes part in the partition's group.
+    Members,
     /// Epoch, digest and the like.
     Meta,
     /// The catalog's hubs.
@@ -232,6 +234,8 @@ pub enum Answer {
     FeedEvents(Vec<LifecycleEvent>),
     /// To [`Question::FeedLetters`].
     FeedLetters(Vec<DeadLetter>),
+    /// To [`Question::Members`], as of the last change that counts on the leader.
+    Members(replication::Membership),
     /// To [`Question::Meta`].
     Meta(Meta),
     /// To [`Question::Hubs`].

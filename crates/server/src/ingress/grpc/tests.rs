@@ -26,6 +26,7 @@ mod payloads;
 
 use super::*;
 use crate::config::{Loader, Profile};
+use crate::node::cluster::{Place, following};
 use crate::node::{Node, Platform};
 use crate::observe::metrics::Metrics;
 
@@ -39,6 +40,7 @@ struct Bench {
     node: Arc<Node>,
     phase: watch::Sender<Phase>,
     serving: tokio::task::JoinHandle<Result<(), Error>>,
+    following: Option<tokio::task::JoinHandle<()>>,
     client: Client,
     channel: Channel,
 }
@@ -64,9 +66,9 @@ impl Bench {
             calm: || {},
         };
         let metrics = Arc::new(Metrics::new("test", Duration::ZERO));
-        let node = Node::start(config, platform, metrics, crate::node::cluster::Place::of(gateway))
-            .await
-            .expect("the node starts");
+        let node = Node::start(config, platform, metrics, Place::of(gateway)).await.expect("the node starts");
+        let following = following::run(Arc::clone(&node), None, std::future::pending());
+        let following = node.is_one_of_several().then(|| tokio::spawn(following));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (phase, phases) = watch::channel(Phase::Serving);
@@ -77,11 +79,12 @@ impl Bench {
         let channel = Channel::from_shared(format!("http://{address}")).expect("an address");
         let channel = channel.connect().await.expect("a connection");
         let client = Client::new(channel.clone()).max_decoding_message_size(32 << 20);
-        Self { node, phase, serving, client, channel }
+        Self { node, phase, serving, following, client, channel }
     }
 
     async fn stop(self) {
         self.phase.send_replace(Phase::Stopped);
+        self.following.inspect(tokio::task::JoinHandle::abort);
         drop((self.client, self.channel));
         self.serving.await.expect("no panic").expect("an orderly end");
         self.node.stop().await.expect("an orderly stop");

@@ -1,20 +1,38 @@
 //! What makes a node one of several: its replicas among those of others, and what the catalog says of
 //! all of them.
 //!
-//! - `seats`: the replicas of this node; [`copies`]: rows carried between replicas
+//! - `seats`: the replicas of this node; [`copies`]: rows carried between replicas; `hearing`: what
+//!   others say to them
+//! - [`following`]: this node becomes what the catalog says; `placing`: where replicas should be
 //!
 //! Not here: sessions (`peers`), consensus (`replication`).
 
 pub mod copies;
+pub mod following;
+mod hearing;
+mod leaving;
+mod placing;
 mod seats;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
 use engine::id::NodeId;
 
+pub(crate) use self::hearing::Hearing;
 pub(crate) use self::seats::Seats;
 use crate::peers::gateway::Gateway;
 use crate::peers::links::Links;
+
+/// Whether to wait until partitions are led.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Yes, a while.
+    Yes,
+    /// No: whoever asks something of them waits himself.
+    No,
+}
 
 /// Which node of its cluster a process is, and how it speaks to the others.
 #[derive(Debug, Clone)]

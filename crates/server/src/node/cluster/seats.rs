@@ -27,6 +27,23 @@ impl Seats {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(place, (seat, address));
     }
 
+    /// It does no longer.
+    pub(crate) fn remove(&self, hub: HubId, partition: PartitionId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(hub, partition));
+    }
+
+    /// None of a hub's do any longer.
+    pub(crate) fn take_hub(&self, hub: HubId) -> Vec<Arc<Seat>> {
+        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let places: Vec<_> = table.keys().filter(|place| place.0 == hub).copied().collect();
+        places.iter().filter_map(|place| table.remove(place)).map(|(seat, _)| seat).collect()
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> Vec<(Arc<Seat>, Address)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
     /// The replica of a partition that is here.
     pub(crate) fn get(&self, hub: HubId, partition: PartitionId) -> Option<(Arc<Seat>, Address)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&(hub, partition)).cloned()

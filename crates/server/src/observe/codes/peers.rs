@@ -93,4 +93,9 @@ super::codes! { PEER_CODES
         "The node did not start. With an empty log it would take part as if it had never promised anything, and what others rely on could be lost."
         "If the data is elsewhere, put it back. Otherwise remove the node from the cluster, and join as a new one with an empty data directory."
     }
+    Error NODE_REFUSED "OL-5030" "the catalog does not take what a node says of itself" {
+        "A node has told the catalog its name, address and domains, and the catalog said no: another node has the name, the node was removed, or something is not allowed. The log line says which."
+        "The node runs as the catalog knew it before; others may not reach it where it is now."
+        "Correct the setting that the log line names and start the node again. A node that was removed joins anew with an empty data directory."
+    }
 }

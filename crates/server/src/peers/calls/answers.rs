@@ -19,7 +19,7 @@ use crate::partition::messages::{Answer, Unavailable};
 
 #[derive(Clone, PartialEq, Message)]
 struct WireAnswer {
-    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18")]
+    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19")]
     kind: Option<Kind>,
 }
 
@@ -61,6 +61,9 @@ enum Kind {
     Nodes(List<WireNode>),
     #[prost(message, tag = "18")]
     Placements(List<WirePlacement>),
+    /// A `replication::Membership`.
+    #[prost(bytes = "bytes", tag = "19")]
+    Members(Bytes),
 }
 
 /// A message that others are made of.
@@ -110,6 +113,7 @@ pub fn answer(answer: &Result<Answer, Unavailable>) -> Bytes {
         Ok(Answer::Hubs(hubs)) => Kind::Hubs(list(hubs)),
         Ok(Answer::Nodes(nodes)) => Kind::Nodes(list(nodes)),
         Ok(Answer::Placements(placements)) => Kind::Placements(list(placements)),
+        Ok(Answer::Members(members)) => Kind::Members(members.encode()),
     };
     WireAnswer { kind: Some(kind) }.encode_to_vec().into()
 }
@@ -136,5 +140,9 @@ pub fn read_answer(bytes: Bytes) -> Read<Result<Answer, Unavailable>> {
         Kind::Hubs(hubs) => Answer::Hubs(all(hubs.items, WireHub::read)?),
         Kind::Nodes(nodes) => Answer::Nodes(all(nodes.items, WireNode::read)?),
         Kind::Placements(of) => Answer::Placements(of.items.into_iter().map(PlacementView::from).collect()),
+        Kind::Members(members) => {
+            let members = replication::Membership::decode(members);
+            Answer::Members(members.ok_or(Malformed("members that may not be"))?)
+        }
     }))
 }

@@ -19,7 +19,7 @@ numbered!(EntitiesKind: WithState = 1, All = 2, Stuck = 3);
 
 #[derive(Clone, PartialEq, Message)]
 struct WireQuestion {
-    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18")]
+    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19")]
     kind: Option<Kind>,
 }
 
@@ -62,6 +62,8 @@ enum Kind {
     /// The hub.
     #[prost(uint32, tag = "18")]
     Placements(u32),
+    #[prost(message, tag = "19")]
+    Members(()),
 }
 
 /// One thing by its name.
@@ -183,6 +185,7 @@ fn wire(question: &Question) -> Kind {
         Question::Hubs => Kind::Hubs(()),
         Question::Nodes => Kind::Nodes(()),
         Question::Placements { hub } => Kind::Placements(hub.0),
+        Question::Members => Kind::Members(()),
     }
 }
 
@@ -218,6 +221,7 @@ pub fn read_question(bytes: Bytes) -> Read<Question> {
         Kind::Hubs(()) => Question::Hubs,
         Kind::Nodes(()) => Question::Nodes,
         Kind::Placements(hub) => Question::Placements { hub: HubId(hub) },
+        Kind::Members(()) => Question::Members,
     })
 }
 

@@ -176,6 +176,7 @@ fn questions() -> Vec<Question> {
         Question::Hubs,
         Question::Nodes,
         Question::Placements { hub: HubId(3) },
+        Question::Members,
     ]
 }
 
@@ -240,6 +241,7 @@ fn answers() -> Vec<Answer> {
         Answer::Hubs(vec![hub()]),
         Answer::Nodes(vec![node()]),
         Answer::Placements(vec![placement()]),
+        Answer::Members(replication::Membership::of_voters([replication::ReplicaId(3)])),
     ]
 }
 
@@ -290,6 +292,7 @@ fn variant_of_question(question: &Question) -> usize {
         Question::Hubs => 15,
         Question::Nodes => 16,
         Question::Placements { .. } => 17,
+        Question::Members => 18,
     }
 }
 
@@ -313,6 +316,7 @@ fn variant_of_answer(answer: &Answer) -> usize {
         Answer::Hubs(_) => 14,
         Answer::Nodes(_) => 15,
         Answer::Placements(_) => 16,
+        Answer::Members(_) => 17,
     }
 }
 
@@ -324,7 +328,7 @@ fn assert_no_gap(numbers: impl Iterator<Item = usize>, count: usize) {
 
 #[test]
 fn every_question_is_read_as_it_was_asked() {
-    assert_no_gap(questions().iter().map(variant_of_question), 18);
+    assert_no_gap(questions().iter().map(variant_of_question), 19);
     for asked in questions() {
         assert_eq!(read_question(question(&asked)), Ok(asked));
     }
@@ -332,7 +336,7 @@ fn every_question_is_read_as_it_was_asked() {
 
 #[test]
 fn every_answer_is_read_as_it_was_given() {
-    assert_no_gap(answers().iter().map(variant_of_answer), 17);
+    assert_no_gap(answers().iter().map(variant_of_answer), 18);
     for given in answers() {
         let read = read_answer(answer(&Ok(given.clone()))).expect("it is well formed");
         assert_eq!(format!("{:?}", read.expect("an answer")), format!("{given:?}"));

@@ -1,0 +1,172 @@
+//! Three real nodes: one that others join with a token, a worker and a client at nodes that live on, and
+//! nodes that are killed, stopped and brought back in the middle.
+//!
+//! Not here: what an order does and how it is judged (`tests/sdk/python/orders.py`).
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::program::{Program, python};
+use crate::scratch::Scratch;
+use crate::server::{Server, outlast};
+
+const ORDERS: usize = 200;
+
+/// Nodes of one cluster, by their place in the list; a node that is down has no server.
+struct Cluster {
+    scratch: Scratch,
+    nodes: Vec<Node>,
+}
+
+struct Node {
+    data: PathBuf,
+    peers: String,
+    grpc: String,
+    http: String,
+    server: Option<Server>,
+}
+
+/// An address that nobody listens on.
+fn free() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    listener.local_addr().expect("it has an address").to_string()
+}
+
+impl Node {
+    /// Starts it and waits until it is ready.
+    fn start(&mut self, arguments: &[&str]) {
+        let mut command = outlast();
+        command.arg("serve").arg("--data").arg(&self.data).args(arguments);
+        command.envs([
+            ("OUTLAST_GRPC__LISTEN", &self.grpc[..]),
+            ("OUTLAST_HTTP__LISTEN", &self.http[..]),
+            ("OUTLAST_HUBS__PARTITIONS", "4"),
+        ]);
+        self.server = Some(Server::ready(&self.data, Program::start(&mut command)));
+    }
+
+    fn server(&self) -> &Server {
+        self.server.as_ref().expect("the node runs")
+    }
+
+    fn kill(&mut self) {
+        self.server.take().expect("the node runs").kill();
+    }
+
+    fn stop(&mut self) {
+        let status = self.server.take().expect("the node runs").stop();
+        assert_eq!(status.code(), Some(0), "{status}");
+    }
+}
+
+impl Cluster {
+    /// A cluster of three, all of which hold replicas of everything.
+    fn of_three() -> Self {
+        let scratch = Scratch::new();
+        let node = |number: usize| Node {
+            data: scratch.join(&format!("data-{number}")),
+            peers: free(),
+            grpc: free(),
+            http: free(),
+            server: None,
+        };
+        let mut nodes: Vec<Node> = (1..=3).map(node).collect();
+        let data = nodes[0].data.clone();
+        let cluster = |verb: &str, more: &[&str]| {
+            let mut command = outlast();
+            command.args(["-o", "json", "--quiet", "cluster", verb, "--data"]).arg(&data).args(more);
+            let said = Program::start(&mut command).succeeded();
+            serde_json::from_str::<Value>(&said).unwrap_or_else(|error| panic!("{error} in {said}"))
+        };
+        cluster("init", &["--name", "n1", "--address", &nodes[0].peers]);
+        nodes[0].start(&[]);
+        for number in 2..=3 {
+            let token = cluster("token", &[]);
+            let token = token["token"].as_str().expect("a token").to_owned();
+            let (name, address) = (format!("n{number}"), nodes[number - 1].peers.clone());
+            nodes[number - 1].start(&["--join", &token, "--name", &name, "--address", &address]);
+        }
+        let cluster = Self { scratch, nodes };
+        cluster.nodes[0].server().ask(&["hub", "create", "default", "--partitions", "4"]);
+        cluster.has_leaders();
+        cluster
+    }
+
+    /// Waits until each partition of the hub has three replicas and a leader, as the last node sees it.
+    fn has_leaders(&self) {
+        let server = self.nodes[2].server();
+        for _ in 0..1_000 {
+            let partitions = server.ask(&["partition", "list", "default"]);
+            let partitions = partitions["partitions"].as_array().cloned().unwrap_or_default();
+            let is_whole = |partition: &Value| {
+                partition["replicas"].as_array().is_some_and(|all| all.len() == 3)
+                    && !partition["leader"].is_null()
+            };
+            if partitions.len() == 4 && partitions.iter().all(is_whole) {
+                return;
+            }
+        }
+        panic!("partitions do not get their replicas and leaders");
+    }
+}
+
+/// A worker at one node and a client at another.
+struct Shop {
+    worker: Program,
+    client: Program,
+}
+
+impl Shop {
+    fn open(cluster: &Cluster, (worker, client): (usize, usize)) -> Self {
+        let effects = cluster.scratch.join("effects");
+        std::fs::write(&effects, "").expect("the scratch directory can be written to");
+        let at = |node: usize| cluster.nodes[node].server().grpc();
+        let orders = |role: &str, node| -> Command {
+            let mut command = python("orders.py");
+            command.args([role, &at(node)]).arg(&effects);
+            command
+        };
+        let worker = Program::start(&mut orders("worker", worker));
+        let client = Program::start(orders("client", client).arg(ORDERS.to_string()));
+        Self { worker, client }
+    }
+
+    /// Waits for the client's verdict, which must be a good one.
+    fn close(mut self) {
+        let verdict = self.client.wait_for("the verdict", |line| serde_json::from_str::<Value>(line).ok());
+        assert_eq!(verdict["wrong"], Value::Array(Vec::new()), "{verdict}");
+        assert_eq!(verdict["orders"], ORDERS, "{verdict}");
+        assert_eq!(verdict["activities"], 5 * ORDERS, "{verdict}");
+        self.worker.close_stdin();
+    }
+}
+
+#[test]
+fn orders_go_on_when_nodes_are_killed_and_come_back() {
+    let mut cluster = Cluster::of_three();
+    let mut shop = Shop::open(&cluster, (1, 1));
+    shop.client.wait_for_lines(ORDERS / 4, "acknowledged");
+    cluster.nodes[0].kill();
+    shop.client.wait_for_lines(ORDERS / 2, "acknowledged");
+    cluster.nodes[0].start(&[]);
+    shop.client.wait_for_lines(ORDERS / 8, "finished");
+    cluster.has_leaders();
+    cluster.nodes[2].kill();
+    shop.client.wait_for_lines(ORDERS / 2, "finished");
+    cluster.nodes[2].start(&[]);
+    shop.close();
+}
+
+#[test]
+fn a_node_that_is_told_to_stop_hands_over_and_nobody_sees_an_error() {
+    let mut cluster = Cluster::of_three();
+    let mut shop = Shop::open(&cluster, (1, 2));
+    shop.client.wait_for_lines(ORDERS / 4, "acknowledged");
+    cluster.nodes[0].stop();
+    shop.client.wait_for_lines(ORDERS / 2, "acknowledged");
+    cluster.nodes[0].start(&[]);
+    shop.close();
+}
