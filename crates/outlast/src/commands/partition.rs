@@ -32,6 +32,7 @@ const COLUMNS: &[Column] = &[
     column("NODES", |it, _| nodes(it)),
     column("LEADER", |it, _| leader(it)),
     column("REPLICAS", |it, _| replicas(it)),
+    column("VOTERS", |it, _| voters(it)),
     wide("FIRST", |it, _| cell::plain(&it["first"])),
     wide("VERSION", |it, _| cell::plain(&it["version"])),
 ];
@@ -59,6 +60,12 @@ fn leader(partition: &Value) -> String {
 
 fn replicas(partition: &Value) -> String {
     of_replicas(partition, |replica| cell::plain(&replica["replica"]))
+}
+
+/// Who votes now; not known where nobody leads.
+fn voters(partition: &Value) -> String {
+    let Some(voters) = partition["voters"].as_array() else { return "-".to_owned() };
+    voters.iter().map(cell::plain).collect::<Vec<String>>().join(" ")
 }
 
 impl Partition {
@@ -93,8 +100,8 @@ mod tests {
         let partition = json!({ "replicas": [
             { "replica": 1, "node": 1 },
             { "replica": 4, "node": 2, "node_name": "n2" },
-        ], "leader": 2 });
+        ], "leader": 2, "voters": [1] });
         assert_eq!((nodes(&partition).as_str(), replicas(&partition).as_str()), ("1 n2", "1 4"));
-        assert_eq!(leader(&partition), "n2");
+        assert_eq!((leader(&partition).as_str(), voters(&partition).as_str()), ("n2", "1"));
     }
 }

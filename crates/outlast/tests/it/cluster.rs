@@ -6,14 +6,17 @@
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::program::{Program, python};
+use crate::program::{DEADLINE, Program, python};
 use crate::scratch::Scratch;
 use crate::server::{Server, outlast};
 
 const ORDERS: usize = 200;
+/// The hub of a node that was alone.
+const ATTIC: &str = "attic";
 
 /// Nodes of one cluster, by their place in the list; a node that is down has no server.
 struct Cluster {
@@ -40,11 +43,7 @@ impl Node {
     fn start(&mut self, arguments: &[&str]) {
         let mut command = outlast();
         command.arg("serve").arg("--data").arg(&self.data).args(arguments);
-        command.envs([
-            ("OUTLAST_GRPC__LISTEN", &self.grpc[..]),
-            ("OUTLAST_HTTP__LISTEN", &self.http[..]),
-            ("OUTLAST_HUBS__PARTITIONS", "4"),
-        ]);
+        command.envs([("OUTLAST_GRPC__LISTEN", &self.grpc[..]), ("OUTLAST_HTTP__LISTEN", &self.http[..])]);
         self.server = Some(Server::ready(&self.data, Program::start(&mut command)));
     }
 
@@ -63,7 +62,7 @@ impl Node {
 }
 
 impl Cluster {
-    /// A cluster of three, all of which hold replicas of everything.
+    /// A cluster of three, all of which hold replicas of everything that the first has had.
     fn of_three() -> Self {
         let scratch = Scratch::new();
         let node = |number: usize| Node {
@@ -81,6 +80,10 @@ impl Cluster {
             let said = Program::start(&mut command).succeeded();
             serde_json::from_str::<Value>(&said).unwrap_or_else(|error| panic!("{error} in {said}"))
         };
+        // It begins as a node alone, with something to keep.
+        let mut alone = Server::start(&data);
+        alone.ask(&["--hub", ATTIC, "instance", "start", "keepsake", "--id", "keepsake"]);
+        assert!(alone.stop().success());
         cluster("init", &["--name", "n1", "--address", &nodes[0].peers]);
         nodes[0].start(&[]);
         for number in 2..=3 {
@@ -95,21 +98,27 @@ impl Cluster {
         cluster
     }
 
-    /// Waits until each partition of the hub has three replicas and a leader, as the last node sees it.
+    /// Waits until each partition has three voters, as its leader says to the last node.
     fn has_leaders(&self) {
-        let server = self.nodes[2].server();
-        for _ in 0..1_000 {
-            let partitions = server.ask(&["partition", "list", "default"]);
-            let partitions = partitions["partitions"].as_array().cloned().unwrap_or_default();
-            let is_whole = |partition: &Value| {
-                partition["replicas"].as_array().is_some_and(|all| all.len() == 3)
-                    && !partition["leader"].is_null()
-            };
-            if partitions.len() == 4 && partitions.iter().all(is_whole) {
-                return;
+        let is_whole =
+            |partition: &Value| partition["voters"].as_array().is_some_and(|voters| voters.len() == 3);
+        let began = Instant::now();
+        for hub in ["default", ATTIC] {
+            loop {
+                let listed = self.nodes[2].server().ask(&["partition", "list", hub]);
+                let partitions = listed["partitions"].as_array().cloned().unwrap_or_default();
+                if !partitions.is_empty() && partitions.iter().all(is_whole) {
+                    break;
+                }
+                assert!(began.elapsed() < DEADLINE, "replicas or leaders are missing: {listed}");
             }
         }
-        panic!("partitions do not get their replicas and leaders");
+    }
+
+    /// What was there before there was a cluster, as the last node sees it.
+    fn has_kept(&self) {
+        let kept = self.nodes[2].server().ask(&["--hub", ATTIC, "instance", "show", "keepsake"]);
+        assert_eq!(kept["status"], "pending", "{kept}");
     }
 }
 
@@ -150,6 +159,7 @@ fn orders_go_on_when_nodes_are_killed_and_come_back() {
     let mut shop = Shop::open(&cluster, (1, 1));
     shop.client.wait_for_lines(ORDERS / 4, "acknowledged");
     cluster.nodes[0].kill();
+    cluster.has_kept();
     shop.client.wait_for_lines(ORDERS / 2, "acknowledged");
     cluster.nodes[0].start(&[]);
     shop.client.wait_for_lines(ORDERS / 8, "finished");
@@ -169,4 +179,30 @@ fn a_node_that_is_told_to_stop_hands_over_and_nobody_sees_an_error() {
     shop.client.wait_for_lines(ORDERS / 2, "acknowledged");
     cluster.nodes[0].start(&[]);
     shop.close();
+}
+
+#[test]
+fn a_node_that_is_left_alone_says_so_soon_and_goes_on_when_another_is_back() {
+    let mut cluster = Cluster::of_three();
+    cluster.nodes[0].kill();
+    cluster.nodes[1].kill();
+    let alone = cluster.nodes[2].server();
+    let codes = |status: &Value| -> Vec<String> {
+        let warnings = status["warnings"].as_array().cloned().unwrap_or_default();
+        warnings.iter().filter_map(|warning| warning["code"].as_str().map(str::to_owned)).collect()
+    };
+    let is_told =
+        |codes: &[String]| ["OL-5031", "OL-5032"].iter().all(|code| codes.iter().any(|c| c == code));
+    let told = (0..100).find_map(|_| {
+        let asked = Instant::now();
+        let status = alone.ask(&["status"]);
+        let took = asked.elapsed();
+        assert!(took < Duration::from_secs(5), "the status took {took:?}");
+        is_told(&codes(&status)).then_some(status)
+    });
+    let status = told.expect("it is said that nobody leads");
+    assert_eq!(status["hubs"][1]["name"], "default", "{status}");
+    cluster.nodes[0].start(&[]);
+    cluster.has_leaders();
+    cluster.has_kept();
 }

@@ -4,13 +4,14 @@
 //! on nodes that are chosen here, as soon as there is more than one; on one node there is nothing to choose.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use engine::catalog::placement::{self, Level, Loads, NotPlaced, Wish};
 use engine::catalog::{self, HubView, NodeView, Placed, PlacementView, Survive};
 use engine::id::{HubId, NodeId, PartitionId};
 
 use super::Node;
-use super::hub::mismatch;
+use super::hub::{Hub, mismatch};
 use super::hubs::HubError;
 use crate::partition::messages::{Answer, Outcome, Question, Request, Unavailable};
 
@@ -51,6 +52,10 @@ pub struct Layout {
     pub placements: Vec<PlacementView>,
     /// Who leads, as far as this node knows.
     pub leaders: BTreeMap<(HubId, PartitionId), NodeId>,
+    /// The replicas that vote in some partitions, where somebody asked their leaders.
+    pub voters: BTreeMap<(HubId, PartitionId), Vec<u64>>,
+    /// When the catalog said so, since 1970.
+    pub heard_at: Duration,
 }
 
 impl Layout {
@@ -80,7 +85,19 @@ impl Node {
             here.or_else(|| route.is_at()).map(|node| (group, node))
         };
         let leaders = placements.iter().filter_map(leader).collect();
-        Ok(Layout { nodes, hubs, placements, leaders })
+        let (voters, heard_at) = (BTreeMap::new(), self.platform.clock.wall());
+        Ok(Layout { nodes, hubs, placements, leaders, voters, heard_at })
+    }
+
+    /// Partitions of open hubs that nobody leads, as far as this node hears: the hub, and which.
+    pub fn leaderless(&self) -> Vec<(String, Vec<PartitionId>)> {
+        let of_hub = |hub: &Hub| -> Vec<PartitionId> {
+            let partitions = (0..hub.partitions()).map(PartitionId);
+            partitions.filter(|id| hub.route(*id).is_none_or(|route| !route.is_led())).collect()
+        };
+        let hubs = self.open_hub_list();
+        let hubs = hubs.iter().map(|hub| (hub.name().to_owned(), of_hub(hub)));
+        hubs.filter(|(_, partitions)| !partitions.is_empty()).collect()
     }
 
     /// Every node that joined and was not removed.

@@ -135,6 +135,11 @@ impl Route {
         }
     }
 
+    /// Whether anybody leads that this node hears of.
+    pub(crate) fn is_led(&self) -> bool {
+        !matches!(&*self.leading.borrow(), Leading::Nobody)
+    }
+
     /// The other node that leads, if one does.
     pub(crate) fn is_at(&self) -> Option<NodeId> {
         match &*self.leading.borrow() {

@@ -70,6 +70,8 @@ pub trait Backend: Send + Sync + 'static {
     fn remove_hub(&self, name: String) -> Answer<'_, ()>;
     /// The cluster's nodes, hubs and placements.
     fn layout(&self) -> Answer<'_, Layout>;
+    /// The same, with the replicas that vote in each partition of a hub, where its leader answers soon.
+    fn layout_of(&self, hub: String) -> Answer<'_, Layout>;
     /// Changes what the catalog says of a node.
     fn change_node(&self, command: catalog::Command) -> Answer<'_, NodeView>;
     /// Carries out a command for an instance.

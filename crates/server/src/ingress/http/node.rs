@@ -49,6 +49,9 @@ pub struct Addresses {
     pub http: Vec<SocketAddr>,
 }
 
+/// How long one part of the status may take: it comes within two seconds, whoever is down.
+const SOON: Duration = Duration::from_millis(800);
+
 /// See the file's header.
 #[derive(Debug)]
 pub struct NodeApi {
@@ -121,8 +124,35 @@ impl NodeApi {
         Ok(hubs)
     }
 
+    /// All hubs, soon, whoever is down: what does not answer in time is shown as it was heard last or left
+    /// out, and warnings say so.
+    async fn hubs_soon(&self) -> (Vec<model::Hub>, Vec<Warning>) {
+        let Ok(node) = self.node() else { return Default::default() };
+        let mut warnings = Vec::new();
+        let views = match tokio::time::timeout(SOON, node.hubs()).await {
+            Ok(Ok(views)) => views,
+            Ok(Err(_)) | Err(_) => {
+                let known = Arc::clone(&node.known().borrow());
+                let heard = rfc3339::since_1970(known.heard_at);
+                warnings.push(warning(&codes::CATALOG_SILENT, format!("hubs are shown as of {heard}")));
+                known.hubs.clone()
+            }
+        };
+        for (hub, partitions) in node.leaderless() {
+            let list = partitions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let detail = format!("hub {hub}: partitions {list}");
+            warnings.push(warning(&codes::PARTITION_LEADERLESS, detail));
+        }
+        let counted = views.iter().map(async |view| {
+            let counted = tokio::time::timeout(SOON, self.with_counts(view)).await;
+            counted.unwrap_or_else(|_| shapes::hub(view, None))
+        });
+        (futures_util::future::join_all(counted).await, warnings)
+    }
+
     async fn now(&self) -> NodeStatus {
         self.set_gauges();
+        let (hubs, silent) = self.hubs_soon().await;
         let texts = |addresses: &[SocketAddr]| addresses.iter().map(ToString::to_string).collect();
         let standing = health::standing(&self.config, &self.metrics);
         let standing = standing.into_iter().map(|standing| warning(standing.code, standing.detail));
@@ -135,8 +165,8 @@ impl NodeApi {
             data_dir: self.config.node.data_dir.display().to_string(),
             grpc: texts(&self.addresses.grpc),
             http: texts(&self.addresses.http),
-            warnings: standing.chain(self.work_that_waits()).collect(),
-            hubs: self.all_hubs().await.unwrap_or_default(),
+            warnings: standing.chain(self.work_that_waits()).chain(silent).collect(),
+            hubs,
         }
     }
 
@@ -381,6 +411,23 @@ impl Backend for NodeApi {
 
     fn layout(&self) -> Answer<'_, Layout> {
         Box::pin(async { self.node()?.layout().await.map_err(unavailable) })
+    }
+
+    fn layout_of(&self, hub: String) -> Answer<'_, Layout> {
+        Box::pin(async move {
+            let node = self.node()?;
+            let mut layout = node.layout().await.map_err(unavailable)?;
+            let id = layout.hubs.iter().find(|view| view.name == hub).map(|view| view.id);
+            let of_hub = layout.placements.iter().filter(|placement| Some(placement.hub) == id);
+            let voters = of_hub.map(async |placement| {
+                let group = (placement.hub, placement.partition);
+                let members = tokio::time::timeout(SOON, node.members(group.0, group.1)).await.ok()?.ok()?;
+                Some((group, members.voters.iter().map(|replica| replica.0).collect()))
+            });
+            let voters = futures_util::future::join_all(voters).await;
+            layout.voters = voters.into_iter().flatten().collect();
+            Ok(layout)
+        })
     }
 
     fn change_node(&self, command: catalog::Command) -> Answer<'_, NodeView> {

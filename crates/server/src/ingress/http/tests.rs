@@ -183,6 +183,10 @@ impl Backend for Fake {
         answer(self.layout.clone())
     }
 
+    fn layout_of(&self, _hub: String) -> Answer<'_, Layout> {
+        answer(self.layout.clone())
+    }
+
     fn change_node(&self, command: catalog::Command) -> Answer<'_, NodeView> {
         let changed = cluster::tests::changed(&self.layout, &command);
         Box::pin(async move { cluster::changed(changed) })

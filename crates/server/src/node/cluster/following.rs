@@ -214,7 +214,7 @@ impl Node {
     }
 
     /// Who takes part in a partition's group, as its leader says.
-    pub(super) async fn members(
+    pub(crate) async fn members(
         &self,
         hub: HubId,
         partition: PartitionId,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use engine::catalog::RegisterNode;
+use engine::catalog::{self, NodeState, RegisterNode, RemoveNode, SetNodeState};
 use engine::id::{InstanceId, NodeId, PartitionId};
 use engine::partition::command::{Command, RaiseEvent, StartOrchestration};
 use engine::partition::effect::Reply;
@@ -192,6 +192,52 @@ async fn a_cluster_grows_from_one_node_and_goes_on_without_its_first() {
     assert_eq!(hub.ask(&instance("order-21"), event).await.expect("a leader takes it"), Reply::Done);
     drop((hub, there));
     for member in [first, second, third] {
+        member.end(&net).await;
+    }
+    net.cable.unplug();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drained_node_gives_its_replicas_to_others_and_can_be_removed() {
+    let net = Net::new();
+    let first = start(&net, 1, platform::fault::SimDisk::new(1)).await;
+    let hub = first.hub().await;
+    assert!(matches!(begin(&hub, "order-1").await, Reply::Started { .. }));
+    let mut others = Vec::new();
+    for number in 2..=4 {
+        others.push(first.with_another(&net, number).await);
+    }
+    first.has_voters(3).await;
+    let drain = SetNodeState { node: 1, state: NodeState::Draining.into() };
+    let reply = first.node.change_layout(catalog::Command::SetNodeState(drain)).await.expect("a leader");
+    assert!(matches!(reply, catalog::Reply::Node(_)), "{reply:?}");
+    others[0].node.catalog_moved();
+    let mut known = others[1].node.known();
+    let emptied = known.wait_for(|layout| {
+        layout
+            .placements
+            .iter()
+            .flat_map(|placement| &placement.replicas)
+            .all(|replica| replica.node != first.id)
+    });
+    drop(tokio::time::timeout(PATIENCE, emptied).await.expect("replicas are placed elsewhere"));
+    others[0].has_voters(3).await;
+    let left = async {
+        let mut known = first.node.known();
+        while !first.node.seats.all().is_empty() {
+            known.changed().await.expect("the node is there");
+        }
+    };
+    tokio::time::timeout(PATIENCE, left).await.expect("nothing of it stays");
+    let remove = catalog::Command::RemoveNode(RemoveNode { node: 1 });
+    let reply = others[0].node.change_layout(remove).await.expect("a leader");
+    assert!(matches!(reply, catalog::Reply::Node(_)), "{reply:?}");
+    drop(hub);
+    first.end(&net).await;
+    let hub = others[2].hub().await;
+    assert!(hub.instance(&instance("order-1"), false).await.expect("an answer").is_some());
+    drop(hub);
+    for member in others {
         member.end(&net).await;
     }
     net.cable.unplug();

@@ -98,4 +98,14 @@ super::codes! { PEER_CODES
         "The node runs as the catalog knew it before; others may not reach it where it is now."
         "Correct the setting that the log line names and start the node again. A node that was removed joins anew with an empty data directory."
     }
+    Warning CATALOG_SILENT "OL-5031" "the catalog is not heard" {
+        "No leader of the catalog answers this node: too many of the nodes that hold it are down, or cannot be reached from here."
+        "Hubs go on as they are; none can be created or changed, and no node can join. What is shown of hubs is what was heard last, with the time of that."
+        "`outlast node list` and the log say which nodes have no session with this one. Bring them back, or the network."
+    }
+    Warning PARTITION_LEADERLESS "OL-5032" "partitions have no leader" {
+        "This node hears of nobody who leads some partitions of a hub: an election is under way, or too many of their replicas are down."
+        "Requests for these partitions wait up to 15 seconds for a leader and are refused then, with nothing changed. Nothing acknowledged is lost."
+        "An election takes a second or two. If it lasts, `outlast partition list HUB` says on which nodes the replicas are: a majority of them has to be up."
+    }
 }

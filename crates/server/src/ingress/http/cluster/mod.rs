@@ -79,6 +79,10 @@ pub struct Partition {
     pub first: Vec<u64>,
     /// The replicas that it is to have.
     pub replicas: Vec<Replica>,
+    /// The replicas that vote now, as the leader says: they become those that are to be there, one by one.
+    /// Missing where no leader answers soon.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub voters: Option<Vec<u64>>,
     /// The number of the node that leads it, as far as the answering node knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leader: Option<u64>,

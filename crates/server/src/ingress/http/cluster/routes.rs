@@ -110,7 +110,7 @@ pub(in super::super) async fn drain(
 
 /// Every replica of the node has another node to go to.
 fn has_room(layout: &Layout, node: &NodeView) -> Result<(), Problem> {
-    let Layout { nodes, hubs, placements, leaders: _ } = layout;
+    let Layout { nodes, hubs, placements, leaders: _, voters: _, heard_at: _ } = layout;
     let cluster = Cluster { nodes, hubs, placements, changing: &BTreeSet::new() };
     let blocked = blocked_by(cluster, node.id);
     let Some(first) = blocked.first() else { return stays_strong(layout, cluster, node) };
@@ -210,7 +210,7 @@ pub(in super::super) async fn partition(
 
 async fn of_hub(app: &App, name: String) -> Result<PartitionList, Problem> {
     app.allow(Action::Read, Resource::Hub(&name))?;
-    let layout = app.backend.layout().await?;
+    let layout = app.backend.layout_of(name.clone()).await?;
     let hub = layout
         .hubs
         .iter()

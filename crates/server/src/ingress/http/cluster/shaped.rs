@@ -57,6 +57,7 @@ pub(super) fn partition(view: &PlacementView, layout: &Layout) -> Partition {
         version: view.version,
         first: view.first.clone(),
         replicas: replicas.collect(),
+        voters: layout.voters.get(&(view.hub, view.partition)).cloned(),
         leader: layout.leaders.get(&(view.hub, view.partition)).map(|node| node.0),
     }
 }
@@ -94,7 +95,7 @@ pub(super) fn hub_name(layout: &Layout, id: HubId) -> Option<String> {
 }
 
 pub(super) fn plan(layout: &Layout) -> ClusterPlan {
-    let Layout { nodes, hubs, placements, leaders: _ } = layout;
+    let Layout { nodes, hubs, placements, leaders: _, voters: _, heard_at: _ } = layout;
     let seen = outlook(nodes, placements, &BTreeSet::new());
     let next = next_moves(Cluster { nodes, hubs, placements, changing: &BTreeSet::new() }, NAMED_MAX);
     ClusterPlan {

@@ -51,6 +51,8 @@ pub(in super::super) fn layout() -> Layout {
         replicas_min: 2,
     };
     Layout {
+        heard_at: std::time::Duration::ZERO,
+        voters: [((HubId(1), PartitionId(1)), vec![1])].into(),
         nodes: vec![node(1, "a"), node(2, "b"), node(3, "b")],
         hubs: vec![hub],
         placements: vec![placement(0, 0, &[1]), placement(1, 0, &[1, 2, 3]), placement(1, 1, &[1])],
