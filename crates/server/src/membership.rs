@@ -44,6 +44,8 @@ pub(crate) struct Membership {
     listener: Option<TcpListener>,
     settings: Settings,
     platform: Platform,
+    /// See [`Place::founds`].
+    founds: bool,
 }
 
 /// What carries frames as soon as it is there: the node has to be there before.
@@ -68,6 +70,7 @@ impl Membership {
         }
         let Some(address) = config.peers.listen_as(&kept.address).first().copied() else { return Ok(None) };
         let listener = bind(address, "peers.listen").await?;
+        let founds = !files.ran_before()?;
         let mut join = vec![0; JOIN_BYTES];
         platform.entropy.fill(&mut join);
         let about = RegisterNode {
@@ -90,21 +93,26 @@ impl Membership {
             listener: Some(listener),
             settings: Settings { silence_max: config.peers.silence_max },
             platform: platform.clone(),
+            founds,
         }))
     }
 
     /// Which node this is, and how it speaks to others.
     pub(crate) fn place(&self) -> Place {
-        Place::of(Arc::clone(&self.gateway))
+        Place { founds: self.founds, ..Place::of(Arc::clone(&self.gateway)) }
     }
 
     /// The node is open: others are spoken to from now on, and the catalog is followed until `stop`.
-    pub(crate) fn begin(
+    pub(crate) async fn begin(
         &mut self,
         node: &Arc<Node>,
         tasks: &mut JoinSet<()>,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), Error> {
+        if self.founds {
+            // What it founds is durable before anybody relies on it that it has run.
+            node.has_founded().await?;
+        }
         self.files.has_run()?;
         let Some(listener) = self.listener.take() else { return Ok(()) };
         let mut incarnation = [0; 8];

@@ -76,7 +76,8 @@ impl Server {
         }
         let node = Node::start(config, platform, metrics, place).await?;
         if let Some(membership) = &mut membership {
-            membership.begin(&node, &mut listeners, reached(phase.subscribe(), Phase::Stopped))?;
+            let stopped = reached(phase.subscribe(), Phase::Stopped);
+            membership.begin(&node, &mut listeners, stopped).await?;
         }
         api.serve_node(Arc::clone(&node));
         for listener in listening.grpc {

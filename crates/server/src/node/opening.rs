@@ -61,12 +61,33 @@ impl Node {
         let known = recovered.keys().find(|key| place_of(**key).0 == CATALOG);
         match known {
             Some(key) => Some(Seated { replica: ReplicaId(key.replica), ..Seated::first() }),
-            None => (self.gateway().me() == FIRST_NODE).then(Seated::first),
+            None => (self.gateway().me() == FIRST_NODE && self.place.founds).then(Seated::first),
         }
     }
 
-    /// Opens this node's replica of a partition and hands it to a runner.
+    /// Opens this node's replica of a partition and hands it to a runner. One that does not open stays
+    /// closed until the next start: what the node log held of it is given away once, and without it the
+    /// replica would begin as if it had never promised anything.
     pub(super) fn open_partition(
+        &self,
+        hub: HubId,
+        machine: Machine,
+        seated: &Seated,
+        with: (Option<Arc<HubLinks>>, Mode),
+    ) -> Result<Address, Halt> {
+        let partition = machine.partition();
+        if self.hearing.is_broken(hub, partition) {
+            return Err(Halt::Storage(
+                "it did not open before; see the log, and start the node again".to_owned(),
+            ));
+        }
+        self.try_open(hub, machine, seated, with).inspect_err(|_| {
+            self.hearing.broke(hub, partition);
+            self.metrics.partitions.halted.inc();
+        })
+    }
+
+    fn try_open(
         &self,
         hub: HubId,
         machine: Machine,

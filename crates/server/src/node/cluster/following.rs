@@ -16,9 +16,8 @@ use replication::ReplicaId;
 use crate::node::hub::mismatch;
 use crate::node::layout::Layout;
 use crate::node::opening::{CATALOG, Seated};
-use crate::node::{HubError, Node};
+use crate::node::{HubError, Node, StartError};
 use crate::observe::codes;
-use crate::partition::core::Halt;
 use crate::partition::machine::Machine;
 use crate::partition::messages::{Answer, Event, Question, Unavailable};
 
@@ -52,6 +51,15 @@ pub async fn run(node: Arc<Node>, about: Option<RegisterNode>, stop: impl Future
 }
 
 impl Node {
+    /// Waits until the catalog's first replica leads, where this is the node that has it: then it is
+    /// durable.
+    pub(crate) async fn has_founded(&self) -> Result<(), StartError> {
+        if self.seats.get(CATALOG, PartitionId(0)).is_some() {
+            self.catalog.route.leads().await.map_err(StartError::Catalog)?;
+        }
+        Ok(())
+    }
+
     /// One look at the catalog, and everything that follows from it.
     async fn follow(self: &Arc<Self>, about: Option<&RegisterNode>) -> Result<(), HubError> {
         // What is here already was created before the catalog is read: what that lacks is gone.
@@ -60,7 +68,7 @@ impl Node {
         if let Some(about) = about {
             self.say_who(&layout, about).await?;
         }
-        self.seat(&layout, CATALOG, Machine::Catalog, None)?;
+        self.seat(&layout, CATALOG, Machine::Catalog, None);
         for hub in &layout.hubs {
             self.follow_hub(&layout, hub).await?;
         }
@@ -130,26 +138,20 @@ impl Node {
         self.open_hub(hub, super::Wait::No).await?;
         for partition in (0..hub.partitions).map(PartitionId) {
             let machine = Machine::Partition { id: partition, of: hub.partitions };
-            self.seat(layout, hub.id, machine, Some(hub))?;
+            self.seat(layout, hub.id, machine, Some(hub));
         }
         Ok(())
     }
 
     /// Opens the replica of a partition that is placed here, if it is not open.
-    fn seat(
-        &self,
-        layout: &Layout,
-        id: HubId,
-        machine: Machine,
-        hub: Option<&HubView>,
-    ) -> Result<(), HubError> {
+    fn seat(&self, layout: &Layout, id: HubId, machine: Machine, hub: Option<&HubView>) {
         let partition = machine.partition();
-        let Some(placement) = layout.placement(id, partition) else { return Ok(()) };
+        let Some(placement) = layout.placement(id, partition) else { return };
         let Some(replica) = placement.replicas.iter().find(|replica| replica.node == self.place.node) else {
-            return Ok(());
+            return;
         };
-        if self.seats.get(id, partition).is_some() {
-            return Ok(());
+        if self.seats.get(id, partition).is_some() || self.hearing.is_broken(id, partition) {
+            return;
         }
         let seated = Seated {
             replica: ReplicaId(replica.replica),
@@ -159,22 +161,27 @@ impl Node {
         let open_here = hub.and_then(|hub| self.open_hub_named(&hub.name));
         let (links, mode) = match (&open_here, hub) {
             (Some(open), Some(hub)) => (Some(Arc::clone(&open.links)), hub.mode),
-            (None, Some(_)) => return Ok(()),
+            (None, Some(_)) => return,
             (_, None) => (None, Mode::Conservative),
         };
         let opened = tokio::task::block_in_place(|| self.open_partition(id, machine, &seated, (links, mode)));
-        let address = opened.map_err(|halt: Halt| {
-            HubError::Open(format!(
-                "replica {} of partition {partition} of hub {id}: {halt}",
-                replica.replica
-            ))
-        })?;
+        let address = match opened {
+            Ok(address) => address,
+            Err(why) => {
+                return tracing::error!(
+                    code = codes::PARTITION_HALTED.id,
+                    hub = id.0,
+                    partition = partition.0,
+                    %why,
+                    "a replica does not open; it stays closed until the next start"
+                );
+            }
+        };
         tracing::info!(hub = id.0, partition = partition.0, replica = replica.replica, "a replica is open");
         match open_here.as_ref().map_or(Some(&self.catalog), |hub| hub.member(partition).ok()) {
             Some(member) => member.opened(address),
             None => debug_assert!(false, "a hub has all its partitions"),
         }
-        Ok(())
     }
 
     /// Says to every replica here where the others are and who should take part.

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use engine::id::NodeId;
+use engine::id::{HubId, NodeId, PartitionId};
 use tokio::sync::Notify;
 
 use super::{Seats, copies};
@@ -22,11 +22,23 @@ pub(crate) struct Hearing {
     pub(crate) moved: Arc<Notify>,
     /// Nodes with which there is a session.
     connected: Mutex<BTreeSet<NodeId>>,
+    /// Partitions whose replica here did not open.
+    broken: Mutex<BTreeSet<(HubId, PartitionId)>>,
 }
 
 impl Hearing {
     pub(crate) fn new(seats: Seats, copies: Mailbox<copies::Job>) -> Self {
-        Self { seats, copies, moved: Arc::default(), connected: Mutex::default() }
+        Self { seats, copies, moved: Arc::default(), connected: Mutex::default(), broken: Mutex::default() }
+    }
+
+    /// A partition's replica here did not open.
+    pub(crate) fn broke(&self, hub: HubId, partition: PartitionId) {
+        self.broken.lock().unwrap_or_else(PoisonError::into_inner).insert((hub, partition));
+    }
+
+    /// Whether that is so.
+    pub(crate) fn is_broken(&self, hub: HubId, partition: PartitionId) -> bool {
+        self.broken.lock().unwrap_or_else(PoisonError::into_inner).contains(&(hub, partition))
     }
 
     /// Nodes with which there is a session now.

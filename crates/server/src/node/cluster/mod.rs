@@ -43,6 +43,9 @@ pub struct Place {
     pub links: Links,
     /// What it does for them, and they for it. Hears what they say.
     pub gateway: Arc<Gateway>,
+    /// Whether the first node may make the catalog's first replica where it finds none. Only at its
+    /// first start: later, one that is not there has left, and another of its number would contradict it.
+    pub founds: bool,
 }
 
 impl Place {
@@ -53,6 +56,6 @@ impl Place {
 
     /// The node of a gateway.
     pub fn of(gateway: Arc<Gateway>) -> Self {
-        Self { node: gateway.me(), links: gateway.links().clone(), gateway }
+        Self { node: gateway.me(), links: gateway.links().clone(), gateway, founds: true }
     }
 }

@@ -2,6 +2,7 @@
 //! when a node is gone.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -240,5 +241,44 @@ async fn a_drained_node_gives_its_replicas_to_others_and_can_be_removed() {
     for member in others {
         member.end(&net).await;
     }
+    net.cable.unplug();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_did_not_open_is_not_made_anew() {
+    let net = Net::new();
+    let disk = platform::fault::SimDisk::new(1);
+    let node = start(&net, 1, disk.clone()).await;
+    assert!(matches!(begin(&*node.hub().await, "order-1").await, Reply::Started { .. }));
+    node.node.delete_hub("orders").await.expect("it is deleted");
+    node.end(&net).await;
+    for partition in 0..2 {
+        let path = format!("/data/tables/hub-1-partition-{partition}.redb");
+        assert!(disk.flip_bit(Path::new(&path), 0, 0), "there is a file");
+    }
+    let node = start(&net, 1, disk).await;
+    node.node.undelete_hub("orders").await.expect("the catalog brings it back");
+    let hub = node.hub().await;
+    let metrics = node.node.metrics();
+    let halted = async {
+        while metrics.partitions.halted.get() < 2 {
+            node.node.catalog_moved();
+            let mut known = node.node.known();
+            known.changed().await.expect("the node is there");
+        }
+    };
+    tokio::time::timeout(PATIENCE, halted).await.expect("it is counted");
+    for _ in 0..3 {
+        node.node.catalog_moved();
+        let mut known = node.node.known();
+        known.changed().await.expect("the node is there");
+    }
+    assert_eq!(metrics.partitions.halted.get(), 2, "it is not tried again");
+    assert!(
+        node.node.seats.all().iter().all(|(seat, _)| seat.hub != hub.id()),
+        "nothing was made in its place"
+    );
+    drop(hub);
+    node.end(&net).await;
     net.cable.unplug();
 }

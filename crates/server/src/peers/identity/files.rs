@@ -169,6 +169,11 @@ impl Files {
         Err(Refusal::new(&codes::DATA_GONE, text))
     }
 
+    /// Whether a node has run with this identity.
+    pub fn ran_before(&self) -> Result<bool, Refusal> {
+        Ok(self.read_file(HAS_RUN)?.is_some())
+    }
+
     /// After the node log was opened and before anything is said to other nodes: from now on the identity
     /// is worth nothing without it.
     pub fn has_run(&self) -> Result<(), Refusal> {

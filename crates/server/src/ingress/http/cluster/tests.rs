@@ -121,7 +121,8 @@ async fn partitions_show_where_their_replicas_are_to_be() {
     assert_eq!((status, list["partitions"].as_array().map(Vec::len)), (200, Some(2)));
     let (_, one) = ask("GET", "/api/v1/hubs/orders/partitions/1").await;
     let replicas = json!([{ "replica": 1, "node": 1, "node_name": "n1" }]);
-    assert_eq!(one, json!({ "partition": 1, "version": 0, "first": [1], "replicas": replicas, "leader": 1 }));
+    let shown = json!({ "partition": 1, "version": 0, "first": [1], "replicas": replicas, "voters": [1], "leader": 1 });
+    assert_eq!(one, shown);
     assert_eq!(ask("GET", "/api/v1/hubs/orders/partitions/2").await.1["code"], "OL-2064");
     assert_eq!(ask("GET", "/api/v1/hubs/orders/partitions/x").await.1["code"], "OL-2023");
     assert_eq!(ask("GET", "/api/v1/hubs/bills/partitions").await.1["code"], "OL-2001");
