@@ -6,6 +6,7 @@
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -32,10 +33,14 @@ struct Node {
     server: Option<Server>,
 }
 
-/// An address that nobody listens on.
+/// An address that nobody listens on, and that stays free while a node is down: below the ports that the
+/// system gives away by itself.
 fn free() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-    listener.local_addr().expect("it has an address").to_string()
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id() % 500 * 20;
+    let mut ports = (0..10_000).map(|_| 20_000 + (first + TAKEN.fetch_add(1, Ordering::Relaxed)) % 10_000);
+    let free = ports.find(|port| TcpListener::bind(format!("127.0.0.1:{port}")).is_ok());
+    format!("127.0.0.1:{}", free.expect("there is a free port"))
 }
 
 impl Node {

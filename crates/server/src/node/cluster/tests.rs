@@ -1,6 +1,9 @@
 //! Several nodes in one process, over lines that can be cut: a cluster grows from one node, and goes on
 //! when a node is gone.
 
+#[path = "work_tests.rs"]
+mod work;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
