@@ -321,7 +321,8 @@ impl Node {
     pub(super) async fn open_hub(&self, view: &HubView, wait: Wait) -> Result<Arc<Hub>, HubError> {
         let _changing = self.changing_hubs.lock().await;
         if let Some(hub) = self.open_hub_named(&view.name) {
-            return Ok(hub);
+            // One of the two is no more, and only the catalog knows which.
+            return if hub.id == view.id { Ok(hub) } else { Err(Unavailable::NotLeading.into()) };
         }
         let closed = self.closed_hubs.lock().unwrap_or_else(PoisonError::into_inner).remove(&view.id);
         let hub = match closed {

@@ -69,11 +69,12 @@ impl Node {
             self.say_who(&layout, about).await?;
         }
         self.seat(&layout, CATALOG, Machine::Catalog, None);
-        for hub in &layout.hubs {
-            self.follow_hub(&layout, hub).await?;
-        }
+        // First: another hub may have the name by now.
         for gone in here.into_iter().filter(|here| layout.hubs.iter().all(|hub| hub.id != *here)) {
             self.drop_hub(gone).await;
+        }
+        for hub in &layout.hubs {
+            self.follow_hub(&layout, hub).await?;
         }
         self.tell_wanted(&layout);
         self.leave_unplaced(&layout).await;

@@ -285,3 +285,40 @@ async fn a_replica_that_did_not_open_is_not_made_anew() {
     node.end(&net).await;
     net.cable.unplug();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hub_that_takes_the_name_of_one_that_is_gone_is_another_hub_everywhere() {
+    let net = Net::new();
+    let first = start(&net, 1, platform::fault::SimDisk::new(1)).await;
+    let old = first.hub().await;
+    let mut others = Vec::new();
+    for number in 2..=3 {
+        others.push(first.with_another(&net, number).await);
+    }
+    first.has_voters(3).await;
+    first.node.delete_hub("orders").await.expect("it is deleted");
+    first.node.remove_hub("orders").await.expect("it is removed");
+    let new = first.hub().await;
+    assert_ne!(new.id(), old.id());
+    first.has_voters(3).await;
+    for other in &others {
+        let opened = async {
+            let mut known = other.node.known();
+            while other.node.open_hub_named("orders").is_none_or(|hub| hub.id() != new.id())
+                || other.node.seats.all().iter().any(|(seat, _)| seat.hub == old.id())
+                || other.node.seats.get(new.id(), PartitionId(1)).is_none()
+            {
+                known.changed().await.expect("the node is there");
+            }
+        };
+        tokio::time::timeout(PATIENCE, opened).await.expect("the new hub is open");
+    }
+    drop(old);
+    first.end(&net).await;
+    assert!(matches!(begin(&*others[0].hub().await, "order-1").await, Reply::Started { .. }));
+    drop(new);
+    for member in others {
+        member.end(&net).await;
+    }
+    net.cable.unplug();
+}
