@@ -13,7 +13,6 @@ use engine::id::{HubId, PartitionId};
 use storage::{GroupKey, Record};
 use tokio::sync::watch;
 
-use super::cluster::Wait;
 use super::hub::{Hub, mismatch};
 use super::layout::ReplicasWanted;
 use super::opening::{CATALOG, Seated, place_of};
@@ -105,7 +104,7 @@ impl Node {
     async fn open_known_hub(&self, name: &str) -> Result<Arc<Hub>, HubError> {
         match self.hubs().await?.into_iter().find(|hub| hub.name == name) {
             Some(view) if view.deleted.is_some() => Err(HubError::Deleted(name.to_owned())),
-            Some(view) => self.open_hub(&view, Wait::Yes).await,
+            Some(view) => self.open_hub(&view).await,
             None => Err(HubError::NotFound(name.to_owned())),
         }
     }
@@ -158,7 +157,7 @@ impl Node {
         self.change_catalog(name, command).await?;
         let view = self.hubs().await?.into_iter().find(|hub| hub.name == name);
         let view = view.ok_or_else(|| HubError::NotFound(name.to_owned()))?;
-        self.open_hub(&view, Wait::Yes).await
+        self.open_hub(&view).await
     }
 
     /// Deletes a hub: its work stops, its name answers "deleted", it can be brought back.
@@ -265,7 +264,7 @@ impl Node {
         for node in self.hearing.connected() {
             // Whoever misses it asks by himself, a little later.
             let moved = Kind::CatalogMoved(CatalogMoved::default());
-            let _sent = self.place.links.send(node, Lane::Urgent, moved);
+            let _sent = self.gateway().links().send(node, Lane::Urgent, moved);
         }
     }
 
@@ -287,7 +286,7 @@ impl Node {
         self.forget(&orphans);
         for view in views {
             if view.deleted.is_none() {
-                self.open_hub(&view, Wait::Yes).await?;
+                self.open_hub(&view).await?;
             }
         }
         Ok(())
@@ -318,7 +317,7 @@ impl Node {
         self.hubs.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
-    pub(super) async fn open_hub(&self, view: &HubView, wait: Wait) -> Result<Arc<Hub>, HubError> {
+    pub(super) async fn open_hub(&self, view: &HubView) -> Result<Arc<Hub>, HubError> {
         let _changing = self.changing_hubs.lock().await;
         if let Some(hub) = self.open_hub_named(&view.name) {
             // One of the two is no more, and only the catalog knows which.
@@ -332,7 +331,8 @@ impl Node {
             }
             None => tokio::task::block_in_place(|| self.bring_up(view))?,
         };
-        if wait == Wait::Yes && !self.is_one_of_several() {
+        // In a cluster whoever asks something of a partition waits himself.
+        if !self.is_one_of_several() {
             for member in &hub.partitions {
                 member.route.leads().await?;
             }

@@ -13,6 +13,7 @@ use engine::id::{HubId, NodeId, PartitionId};
 use super::Node;
 use super::hub::{Hub, mismatch};
 use super::hubs::HubError;
+use super::opening::CATALOG;
 use crate::partition::messages::{Answer, Outcome, Question, Request, Unavailable};
 
 /// What somebody wants of a new hub's replicas.
@@ -74,7 +75,7 @@ impl Node {
     /// The whole layout.
     pub async fn layout(&self) -> Result<Layout, Unavailable> {
         let (nodes, hubs) = (self.cluster_nodes().await?, self.hubs().await?);
-        let mut placements = self.placements(HubId(0)).await?;
+        let mut placements = self.placements(CATALOG).await?;
         for hub in &hubs {
             placements.extend(self.placements(hub.id).await?);
         }

@@ -123,7 +123,7 @@ impl Node {
 
     /// Whether there may be other nodes.
     pub fn is_one_of_several(&self) -> bool {
-        self.place.links.are_some()
+        self.gateway().links().are_some()
     }
 
     /// What the catalog said last of nodes, hubs and replicas; empty on a node without others.
@@ -238,7 +238,7 @@ impl Node {
             working_set: Budget::new(cache_bytes - cache_bytes / opening::PAGES_PART),
             changes: Budget::new(config.storage.checkpoint_bytes),
             recovered: Mutex::new(recovered.groups),
-            catalog: Member::new(place.gateway.route((HubId(0), PartitionId(0))), uploads.clone()),
+            catalog: Member::new(place.gateway.route((opening::CATALOG, PartitionId(0))), uploads.clone()),
             uploads,
             catalog_admission: Admission::new(ADMITTED_MAX),
             hubs: RwLock::default(),

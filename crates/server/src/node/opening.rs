@@ -113,7 +113,7 @@ impl Node {
             lineage: FIRST_LINEAGE,
             tuning: self.tuning(mode),
         })?;
-        let seat = Seat::new((hub, partition), key, path, (disk, self.place.links.clone()));
+        let seat = Seat::new((hub, partition), key, path, (disk, self.gateway().links().clone()));
         let seat = Arc::new(seat);
         seated.others.iter().for_each(|(replica, node)| seat.learn(*replica, *node));
         let address = self.next_address();

@@ -21,7 +21,7 @@ impl Node {
                 .spawn(move || log_writer::run(log, &log_jobs, &log_metrics, clock.as_ref(), calm))?,
             named("outlast-tables").spawn(move || store_writer::run(&store_jobs, &store_metrics, calm))?,
         ];
-        if self.place.links.are_some() {
+        if self.is_one_of_several() {
             let copies =
                 Copies::new(self.copies.clone(), self.seats.clone(), Arc::clone(&self.platform.clock));
             threads.push(named("outlast-copies").spawn(move || copies.run())?);

@@ -87,7 +87,7 @@ impl Node {
 
     /// Says to the catalog where this node is reached, if it knows something else.
     async fn say_who(&self, layout: &Layout, about: &RegisterNode) -> Result<(), HubError> {
-        let is_known = layout.node(self.place.node).is_some_and(|node| {
+        let is_known = layout.node(self.gateway().me()).is_some_and(|node| {
             node.address == about.address
                 && node.name == about.name
                 && node.fault_domain == about.fault_domain
@@ -99,11 +99,11 @@ impl Node {
             return Ok(());
         }
         let register = |id: u64| RegisterNode { id, ..about.clone() };
-        match self.register(register(self.place.node.0)).await? {
+        match self.register(register(self.gateway().me().0)).await? {
             Ok(_) => {}
             // The first node makes itself known when its catalog is new.
             Err(catalog::Refusal::NodeNotFound)
-                if layout.nodes.is_empty() && self.place.node == NodeId(1) =>
+                if layout.nodes.is_empty() && self.gateway().me() == NodeId(1) =>
             {
                 drop(self.register(register(0)).await?);
             }
@@ -136,7 +136,7 @@ impl Node {
             }
             return Ok(());
         }
-        self.open_hub(hub, super::Wait::No).await?;
+        self.open_hub(hub).await?;
         for partition in (0..hub.partitions).map(PartitionId) {
             let machine = Machine::Partition { id: partition, of: hub.partitions };
             self.seat(layout, hub.id, machine, Some(hub));
@@ -148,7 +148,8 @@ impl Node {
     fn seat(&self, layout: &Layout, id: HubId, machine: Machine, hub: Option<&HubView>) {
         let partition = machine.partition();
         let Some(placement) = layout.placement(id, partition) else { return };
-        let Some(replica) = placement.replicas.iter().find(|replica| replica.node == self.place.node) else {
+        let Some(replica) = placement.replicas.iter().find(|replica| replica.node == self.gateway().me())
+        else {
             return;
         };
         if self.seats.get(id, partition).is_some() || self.hearing.is_broken(id, partition) {

@@ -18,30 +18,14 @@ mod tests;
 
 use std::sync::Arc;
 
-use engine::id::NodeId;
-
 pub(crate) use self::hearing::Hearing;
 pub(crate) use self::seats::Seats;
 use crate::peers::gateway::Gateway;
-use crate::peers::links::Links;
-
-/// Whether to wait until partitions are led.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wait {
-    /// Yes, a while.
-    Yes,
-    /// No: whoever asks something of them waits himself.
-    No,
-}
 
 /// Which node of its cluster a process is, and how it speaks to the others.
 #[derive(Debug, Clone)]
 pub struct Place {
-    /// Its number in the catalog.
-    pub node: NodeId,
-    /// The way to the others.
-    pub links: Links,
-    /// What it does for them, and they for it. Hears what they say.
+    /// What it does for others, and they for it; it knows its own number and the way to them.
     pub gateway: Arc<Gateway>,
     /// Whether the first node may make the catalog's first replica where it finds none. Only at its
     /// first start: later, one that is not there has left, and another of its number would contradict it.
@@ -56,6 +40,6 @@ impl Place {
 
     /// The node of a gateway.
     pub fn of(gateway: Arc<Gateway>) -> Self {
-        Self { node: gateway.me(), links: gateway.links().clone(), gateway, founds: true }
+        Self { gateway, founds: true }
     }
 }
